@@ -1,0 +1,72 @@
+/**
+ * Options of the public functions: plain objects, checked strictly against one valibot schema that also
+ * gives the TypeScript type and the defaults.
+ */
+import { closest } from 'fastest-levenshtein';
+import * as v from 'valibot';
+import { MnemeError } from './errors.js';
+
+/** A schema of a strict object of options. */
+export type OptionsSchema = v.GenericSchema<unknown, unknown> & { readonly entries?: Record<string, unknown> };
+
+/**
+ * Checks `options` against `schema` and fills in the defaults.
+ *
+ * @param where the function the options were given to, as the user wrote it: `layers.lstm`
+ * @throws {MnemeError} `invalid-option`, naming the option, what was expected and found, and for an unknown
+ *   option the nearest right name
+ */
+export function parseOptions<S extends v.GenericSchema>(schema: S, options: unknown, where: string): v.InferOutput<S> {
+  const result = v.safeParse(schema, options ?? {});
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const path = v.getDotPath(issue) ?? '';
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    const names = entryNames(schema);
+    const unknown = path || String(issue.received).replaceAll('"', '');
+    const hint = names.length > 0 ? ` Did you mean '${closest(unknown, names)}'? Known: ${names.join(', ')}.` : '';
+    throw new MnemeError('invalid-option', `${where}: unknown option '${unknown}'.${hint}`);
+  }
+  const subject = path ? `option '${path}'` : 'options';
+  throw new MnemeError(
+    'invalid-option',
+    `${where}: ${subject} must be ${issue.expected ?? issue.message}, got ${issue.received}.`,
+  );
+}
+
+/** The name in `known` nearest to `name`: for messages about misspelt names. */
+export function nearestName(name: string, known: readonly string[]): string {
+  return closest(name, known);
+}
+
+function entryNames(schema: unknown): string[] {
+  const entries = (schema as OptionsSchema).entries;
+  return entries ? Object.keys(entries) : [];
+}
+
+const described = <T>(what: string, test: (value: T) => boolean) =>
+  v.check<T, string>(test, what);
+
+/** A whole number of at least `minimum`. */
+export const wholeNumber = (minimum = 0) =>
+  v.pipe(
+    v.number(),
+    described<number>(`a whole number of at least ${minimum}`, (x) => Number.isSafeInteger(x) && x >= minimum),
+  );
+
+/** A finite number in [minimum, maximum], or strictly above `above`. */
+export const finiteNumber = (range: { minimum?: number; maximum?: number; above?: number; below?: number } = {}) => {
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = range;
+  const { above = Number.NEGATIVE_INFINITY, below = Number.POSITIVE_INFINITY } = range;
+  const parts = [
+    range.minimum !== undefined ? `at least ${range.minimum}` : '',
+    range.maximum !== undefined ? `at most ${range.maximum}` : '',
+    range.above !== undefined ? `above ${range.above}` : '',
+    range.below !== undefined ? `below ${range.below}` : '',
+  ].filter((part) => part !== '');
+  const what = `a finite number${parts.length > 0 ? ` ${parts.join(' and ')}` : ''}`;
+  return v.pipe(
+    v.number(),
+    described<number>(what, (x) => Number.isFinite(x) && x >= minimum && x <= maximum && x > above && x < below),
+  );
+};
