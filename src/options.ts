@@ -44,8 +44,7 @@ function entryNames(schema: unknown): string[] {
   return entries ? Object.keys(entries) : [];
 }
 
-const described = <T>(what: string, test: (value: T) => boolean) =>
-  v.check<T, string>(test, what);
+const described = <T>(what: string, test: (value: T) => boolean) => v.check<T, string>(test, what);
 
 /** A whole number of at least `minimum`. */
 export const wholeNumber = (minimum = 0) =>

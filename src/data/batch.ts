@@ -1,0 +1,21 @@
+/** What a trainer eats: batches of rows. */
+import type { Tensor } from '../compute/tensor.js';
+
+export interface Batch {
+  /** `[batch, time]` i32 ids, or `[batch, time, features]` f32. */
+  readonly inputs: Tensor;
+  /** `[batch, time]` ids, `[batch, time, features]`, or `[batch]` / `[batch, features]` for one target a row. */
+  readonly targets: Tensor;
+  /** True when each row goes on where the same row of the batch before ended: recurrent state is carried over. */
+  readonly continues: boolean;
+}
+
+/** A pass over data: can be iterated again and again, each time anew. */
+export interface Batches {
+  /** Batches in one pass. */
+  readonly length: number;
+  /** Targets in one pass: what losses are averaged over and speeds are counted in. */
+  readonly tokens: number;
+  /** `epoch` (from 0) selects the shuffling, where there is any. */
+  epoch(epoch: number): Iterable<Batch>;
+}
