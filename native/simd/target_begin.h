@@ -3,24 +3,26 @@
 // one of MNEME_AVX512, MNEME_AVX2, MNEME_PORTABLE defined.
 //
 // The target is set for a region, not by a compiler flag for the whole file: a flag would also compile the inline functions
-// of shared headers for that instruction set, and the linker may keep that copy for every processor.
+// of shared headers for that instruction set, and the linker may keep that copy for every processor. (gcc takes no macro in
+// the pragma, hence the repetition.)
 #if defined(MNEME_AVX512)
 #define MNEME_TARGET_NAMESPACE avx512
-#define MNEME_TARGET_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2"
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")
+#endif
 #elif defined(MNEME_AVX2)
 #define MNEME_TARGET_NAMESPACE avx2
-#define MNEME_TARGET_FEATURES "avx2,fma,bmi2"
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi2")
+#endif
 #elif defined(MNEME_PORTABLE)
 #define MNEME_TARGET_NAMESPACE portable
 #else
 #error "a kernel file is compiled with one instruction set defined"
-#endif
-
-#if defined(MNEME_TARGET_FEATURES)
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target(MNEME_TARGET_FEATURES))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target(MNEME_TARGET_FEATURES)
-#endif
 #endif

@@ -1,10 +1,9 @@
 // Closes what target_begin.h opened.
-#if defined(MNEME_TARGET_FEATURES)
+#if !defined(MNEME_PORTABLE)
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
 #endif
-#undef MNEME_TARGET_FEATURES
 #endif
 #undef MNEME_TARGET_NAMESPACE
