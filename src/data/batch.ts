@@ -1,5 +1,6 @@
 /** What a trainer eats: batches of rows. */
 import type { Tensor } from '../compute/tensor.js';
+import type { Vocabulary } from './vocabulary.js';
 
 export interface Batch {
   /** `[batch, time]` i32 ids, or `[batch, time, features]` f32. */
@@ -16,6 +17,8 @@ export interface Batches {
   readonly length: number;
   /** Targets in one pass: what losses are averaged over and speeds are counted in. */
   readonly tokens: number;
+  /** Of the text the ids came from. A trainer hands it to the model it fits, if that has none yet. */
+  readonly vocabulary?: Vocabulary;
   /** `epoch` (from 0) selects the shuffling, where there is any. */
   epoch(epoch: number): Iterable<Batch>;
 }

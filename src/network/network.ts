@@ -35,6 +35,8 @@ export interface TraceOptions {
   readonly training: boolean;
   /** The step counter behind dropout's random numbers; needed when training with dropout. */
   readonly step?: Value;
+  /** Takes the place of the port `input`, with its shape and dtype: generation feeds ids that it keeps in the state arena. */
+  readonly input?: Value;
 }
 
 /** A network's graph for one shape. */
