@@ -83,6 +83,11 @@ struct Kernel {
   void (*prepare)(const Call& call) noexcept;
   // Called by one thread; uses call.team->run itself. Fails only with outOfRange or stopped.
   Status (*run)(const Call& call) noexcept;
+  // Bit i: `run` overwrites input i, which may then overlap no other operand (the tape of recurrentGradient).
+  uint32_t consumes = 0;
+  // Bit i: an output of the same dtype and element count may lie exactly on input i. Every other overlap of an
+  // output with an input or another output is refused by the engine.
+  uint32_t inPlace = 0;
 };
 
 // All kernels of one instruction set, in the order of kernels/table.inc.
