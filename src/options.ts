@@ -28,10 +28,9 @@ export function parseOptions<S extends v.GenericSchema>(schema: S, options: unkn
     throw new MnemeError('invalid-option', `${where}: unknown option '${unknown}'.${hint}`);
   }
   const subject = path ? `option '${path}'` : 'options';
-  throw new MnemeError(
-    'invalid-option',
-    `${where}: ${subject} must be ${issue.expected ?? issue.message}, got ${issue.received}.`,
-  );
+  // A check or a custom schema says in its message what it expects.
+  const expected = issue.type === 'custom' ? issue.message : (issue.expected ?? issue.message);
+  throw new MnemeError('invalid-option', `${where}: ${subject} must be ${expected}, got ${issue.received}.`);
 }
 
 /** The name in `known` nearest to `name`: for messages about misspelt names. */

@@ -93,7 +93,7 @@ export function characterVocabulary(symbols: Iterable<string>): Vocabulary {
 export function byteVocabulary(): Vocabulary {
   const byteOf = (id: number, position: number): number =>
     Number.isInteger(id) && id >= 0 && id < 256 ? id : refuseId(id, position, 256);
-  const createDecoder = (): TextDecoder => new TextDecoder('utf-8', { ignoreBOM: true });
+  const createDecoder = () => new TextDecoder('utf-8', { ignoreBOM: true });
   return {
     unit: 'byte',
     size: 256,

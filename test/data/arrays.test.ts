@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { tensor } from '../../src/compute/tensor.js';
+import { arrays } from '../../src/data/arrays.js';
+import { permutation, philox } from '../../src/data/permutation.js';
+
+const seven = {
+  inputs: tensor(
+    Float32Array.from({ length: 7 * 2 * 3 }, (_, i) => i),
+    [7, 2, 3],
+  ),
+  targets: tensor(
+    Int32Array.from({ length: 7 }, (_, i) => i),
+    [7],
+  ),
+};
+const targetsOf = (batches: ReturnType<typeof arrays>, epoch: number): number[] =>
+  [...batches.epoch(epoch)].flatMap((batch) => [...batch.targets.data]);
+
+describe('arrays', () => {
+  it('gives every example once, in order, the last batch being what is left', () => {
+    const batches = arrays({ ...seven, batch: 3 });
+    const given = [...batches.epoch(0)];
+    expect(given.map((batch) => batch.inputs.shape)).toEqual([
+      [3, 2, 3],
+      [3, 2, 3],
+      [1, 2, 3],
+    ]);
+    expect(given.flatMap((batch) => [...batch.inputs.data])).toEqual([...seven.inputs.data]);
+    expect(targetsOf(batches, 0)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(given.some((batch) => batch.continues)).toBe(false);
+    expect(batches.length).toBe(3);
+  });
+
+  it('shuffles each epoch anew, keeps targets with their inputs, and repeats itself for a seed', () => {
+    const shuffled = (seed: number) => arrays({ ...seven, batch: 2, shuffle: { seed } });
+    expect(targetsOf(shuffled(1), 0).toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(targetsOf(shuffled(1), 0)).toEqual(targetsOf(shuffled(1), 0));
+    expect(targetsOf(shuffled(1), 0)).not.toEqual(targetsOf(shuffled(1), 1));
+    expect(targetsOf(shuffled(1), 0)).not.toEqual(targetsOf(shuffled(2), 0));
+    for (const batch of shuffled(3).epoch(0)) {
+      const first = Array.from(batch.targets.data, (_, row) => batch.inputs.data[row * 6]! / 6);
+      expect(first).toEqual([...batch.targets.data]);
+    }
+  });
+
+  it('counts targets: ids, or vectors', () => {
+    const vectors = (shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b)), shape);
+    expect(arrays({ ...seven, batch: 3 }).tokens).toBe(7);
+    expect(arrays({ ...seven, targets: vectors([7, 2, 5]), batch: 3 }).tokens).toBe(14);
+    expect(arrays({ ...seven, targets: vectors([7, 5]), batch: 3 }).tokens).toBe(7);
+    expect(arrays({ ...seven, targets: tensor(new Int32Array(14), [7, 2]), batch: 3 }).tokens).toBe(14);
+  });
+
+  it('takes double precision and gives single', () => {
+    const inputs = tensor(Float64Array.of(0.1, 0.2), [2, 1]);
+    const [batch] = arrays({ inputs, targets: tensor(new Int32Array(2), [2]), batch: 2 }).epoch(0);
+    expect(batch?.inputs.data).toEqual(Float32Array.of(0.1, 0.2));
+  });
+
+  it('says what does not fit', () => {
+    const targets = tensor(new Int32Array(6), [6]);
+    expect(() => arrays({ ...seven, targets, batch: 3 })).toThrow(
+      expect.objectContaining({ code: 'invalid-shape', message: expect.stringMatching(/\[7, 2, 3\].*\[6\]/) }),
+    );
+    const none = { inputs: tensor(new Float32Array(0), [0, 2]), targets: tensor(new Int32Array(0), [0]) };
+    expect(() => arrays({ ...none, batch: 1 })).toThrow(expect.objectContaining({ code: 'insufficient-data' }));
+    expect(() => arrays({ ...seven, inputs: [1, 2] as never, batch: 1 })).toThrow(/'inputs' must be a tensor/);
+  });
+});
+
+describe('the random order', () => {
+  it('comes from the Philox 4x32-10 of the paper', () => {
+    // Known answers of the authors' library (Random123, kat_vectors).
+    expect(philox([0, 0, 0, 0], 0, 0)).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+    expect(philox([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], 0xffffffff, 0xffffffff)).toEqual([
+      0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd,
+    ]);
+  });
+
+  it('puts each element in each place equally often', () => {
+    const draws = 6000;
+    const counts = Array.from({ length: 5 }, () => new Array<number>(5).fill(0));
+    for (let n = 0; n < draws; n++) {
+      for (const [place, element] of permutation(5, 7, n).entries()) counts[place]![element]! += 1;
+    }
+    // Binomial with p = 1/5: five standard deviations are 5 * sqrt(6000 * 0.2 * 0.8) = 155.
+    for (const count of counts.flat()) expect(Math.abs(count - draws / 5)).toBeLessThan(155);
+  });
+
+  it('uses the upper half of a seed too', () => {
+    expect(permutation(20, 2 ** 32 + 1, 0)).not.toEqual(permutation(20, 1, 0));
+  });
+});
