@@ -3,12 +3,18 @@
 // Word layout (int32 little endian), written by src/compute/engine/encoding.ts:
 //   [0] magic 0x6d6e656d  [1] version 1
 //   [2] number of names N  [3] number of buffers B  [4] number of instructions I
-//   [5..10] elements of each arena: parameters, updater, state, scratch, input, output
+//   [5] number of input ports P  [6] of output ports Q
+//   [7..12] elements of each arena: parameters, updater, state, scratch, input, output
 //   N names, 16 words each: the kernel's name in ASCII, one character a byte, zero padded to 64 bytes
-//   B buffers, 4 + rank words each: arena, offset (elements), dtype (0 f32, 1 i32), rank (1..4), extents
+//   B buffers, 4 + rank words each: arena, offset (elements), dtype (0 f32, 1 i32), rank (1..4), extents (at least 1)
 //   I instructions: name index, number of inputs, of outputs, of attribute words, then the input buffers,
 //     the output buffers (-1: absent), the attribute words
+//   P buffers in the input arena, Q buffers in the output arena: what is copied in and out
 // Nothing may follow. Every count, index, extent and range is checked before it is used.
+//
+// Writing: an output lies in any arena but `input`. It overlaps no other output, and no input, except that it may lie
+// exactly on an input where the kernel says so (Kernel::inPlace). An input that the kernel overwrites (Kernel::consumes)
+// overlaps no other operand.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +28,9 @@ namespace mneme {
 
 enum class Arena : int32_t { parameters = 0, updater, state, scratch, input, output };
 constexpr int arenaCount = 6;
+constexpr int persistentArenas = 3;  // the first three: memories given with each step
+// Of an instruction's inputs, of its outputs, of ports: keeps comparing all pairs short.
+constexpr int32_t maximumOperands = 1024;
 
 struct Buffer {
   Arena arena;
@@ -34,21 +43,22 @@ struct Instruction {
   std::vector<int32_t> inputs, outputs;  // buffer numbers, -1 absent
   std::vector<int32_t> words;
   std::vector<OperandType> inputTypes, outputTypes;
-  Signature signature;  // points into the vectors above
-  Requirements requirements;
+  uint32_t writes = 0;  // bit a: it writes arena a
 };
 
 struct Program {
   std::vector<Buffer> buffers;
   std::vector<Instruction> instructions;
+  std::vector<int32_t> inputPorts, outputPorts;  // buffer numbers
   int64_t elements[arenaCount] = {0, 0, 0, 0, 0, 0};
-  int64_t workspaceBytes = 0;  // largest of any instruction
-  int64_t preparedBytes = 0;   // sum over instructions
-  uint32_t writes = 0;         // bit a: some instruction writes arena a
+  uint32_t uses = 0;    // bit a: some instruction reads or writes arena a
+  uint32_t writes = 0;  // bit a: some instruction writes arena a
 
   // Decodes and verifies. On failure the status names the instruction and the reason.
-  static Status load(Span<const int32_t> words, const KernelTable& kernels, int threads,
-                     std::unique_ptr<const Program>* result);
+  static Status load(Span<const int32_t> words, const KernelTable& kernels, std::shared_ptr<const Program>* result);
 };
+
+// The signature of an instruction for a team of so many threads; it points into the instruction.
+Signature signatureOf(const Instruction& instruction, int threads) noexcept;
 
 }  // namespace mneme
