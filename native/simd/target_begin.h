@@ -4,7 +4,15 @@
 //
 // The target is set for a region, not by a compiler flag for the whole file: a flag would also compile the inline functions
 // of shared headers for that instruction set, and the linker may keep that copy for every processor. (gcc takes no macro in
-// the pragma, hence the repetition.)
+// the pragma, hence the repetition.) For the same reason no standard header may be included inside the region: those that
+// the simd headers need are included here, before it opens.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
 #if defined(MNEME_AVX512)
 #define MNEME_TARGET_NAMESPACE avx512
 #if defined(__clang__)

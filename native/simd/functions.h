@@ -1,0 +1,99 @@
+// exp, log, tanh and sigmoid: the same operations, hence the same bits, at every width.
+//
+// NaN gives NaN, infinities the limits. Results below the smallest normal number are flushed to zero where the thread
+// flushes denormals (the engine's do) and denormal otherwise. The polynomials are our own minimax fits (Lawson's iteration,
+// coefficients rounded to float one after another, the rest refitted); native/test/simd_test.cpp measures the errors.
+#ifndef MNEME_SIMD_FUNCTIONS
+#define MNEME_SIMD_FUNCTIONS
+
+#include "simd/lanes16.h"
+#include "simd/vector.h"
+
+namespace mneme::MNEME_TARGET_NAMESPACE {
+
+// x/ln 2 to the nearest whole number: adding 1.5 * 2^23 leaves no bits for a fraction.
+MNEME_INLINE Vector nearestPower(Vector x) noexcept {
+  const Vector shift = broadcast(12582912.0f);
+  return subtract(fma(x, broadcast(1.44269504088896341f), shift), shift);
+}
+
+// e^x = 2^n e^r with r = x - n ln 2, |r| <= ln 2 / 2. ln 2 is subtracted in two parts, the first of few bits, so that
+// n times it is exact. 1 ulp.
+MNEME_INLINE Vector exp(Vector x) noexcept {
+  // Beyond these limits the result is 0 or infinite anyhow, and n would leave the range of timesPowerOfTwo.
+  const Vector y = lower(broadcast(89.0f), higher(broadcast(-104.0f), x));
+  const Vector n = nearestPower(y);
+  Vector r = fnma(n, broadcast(0.693359375f), y);
+  r = fnma(n, broadcast(-2.12194440e-4f), r);
+  Vector p = broadcast(0.001382013550028205f);
+  p = fma(p, r, broadcast(0.008368685841560364f));
+  p = fma(p, r, broadcast(0.04166827350854874f));
+  p = fma(p, r, broadcast(0.1666652113199234f));
+  p = fma(p, r, broadcast(0.4999999403953552f));
+  const Vector one = broadcast(1.0f);
+  return timesPowerOfTwo(fma(multiply(p, r), r, add(r, one)), n);
+}
+
+// x = 2^n (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); log x = n ln 2 + f - f^2/2 + f^3 R(f). 1 ulp. Denormals count
+// as zero, whether the thread flushes them or not.
+MNEME_INLINE Vector log(Vector x) noexcept {
+  const Integers bits = bitsOf(x);
+  const Integers exponent = shiftRightSigned<23>(subtractIntegers(bits, broadcastInteger(0x3f3504f3)));
+  const Vector f = subtract(fromBits(subtractIntegers(bits, shiftLeft<23>(exponent))), broadcast(1.0f));
+  const Vector n = toFloats(exponent);
+  Vector p = broadcast(-0.07638188451528549f);
+  p = fma(p, f, broadcast(0.12764763832092285f));
+  p = fma(p, f, broadcast(-0.13160189986228943f));
+  p = fma(p, f, broadcast(0.14201273024082184f));
+  p = fma(p, f, broadcast(-0.1662331521511078f));
+  p = fma(p, f, broadcast(0.20001250505447388f));
+  p = fma(p, f, broadcast(-0.250008225440979f));
+  p = fma(p, f, broadcast(0.3333333134651184f));
+  const Vector square = multiply(f, f);
+  Vector low = multiply(multiply(p, f), square);
+  low = fma(n, broadcast(-2.12194440e-4f), low);
+  low = fnma(square, broadcast(0.5f), low);
+  Vector result = fma(n, broadcast(0.693359375f), add(low, f));
+  // Infinity and NaN stay themselves, zero gives minus infinity, negative numbers give NaN.
+  const Vector smallest = broadcast(1.17549435e-38f);
+  const Vector infinity = broadcast(__builtin_inff());
+  result = select(less(x, infinity), result, x);
+  result = select(less(x, smallest), negate(infinity), result);
+  return select(lessOrEqual(x, negate(smallest)), broadcast(__builtin_nanf("")), result);
+}
+
+// 1 / (1 + e^-x): exact to a few ulp (relative) down to -87, where it nears the smallest normal number.
+MNEME_INLINE Vector sigmoid(Vector x) noexcept {
+  const Vector y = lower(broadcast(89.0f), higher(broadcast(-104.0f), negate(x)));
+  const Vector n = nearestPower(y);
+  // One part of ln 2 is enough: its error, n * 2e-9, is below half an ulp of e^r up to |n| = 30 and 4 ulp at the far end.
+  const Vector r = fnma(n, broadcast(0.693147180559945309f), y);
+  Vector p = broadcast(0.008312659338116646f);
+  p = fma(p, r, broadcast(0.041890617460012436f));
+  p = fma(p, r, broadcast(0.16667114198207855f));
+  p = fma(p, r, broadcast(0.4999922811985016f));
+  const Vector one = broadcast(1.0f);
+  const Vector e = timesPowerOfTwo(fma(multiply(p, r), r, add(r, one)), n);
+  return divide(one, add(e, one));
+}
+
+// E / (E + 2) with E = e^2|x| - 1 computed as (e^r - 1) 2^n + (2^n - 1), so that nothing cancels near zero. 3 ulp.
+MNEME_INLINE Vector tanh(Vector x) noexcept {
+  // From 9.1 on the result is 1 to the last bit.
+  const Vector y = lower(broadcast(18.2f), absolute(add(x, x)));
+  const Vector n = nearestPower(y);
+  const Vector r = fnma(n, broadcast(0.693147180559945309f), y);
+  Vector p = broadcast(0.0013870695838704705f);
+  p = fma(p, r, broadcast(0.00836627185344696f));
+  p = fma(p, r, broadcast(0.04166743531823158f));
+  p = fma(p, r, broadcast(0.1666654646396637f));
+  p = fma(p, r, broadcast(0.4999999701976776f));
+  const Vector one = broadcast(1.0f);
+  const Vector power = timesPowerOfTwo(one, n);
+  const Vector e = fma(fma(multiply(p, r), r, r), power, subtract(power, one));
+  return copySign(divide(e, add(e, broadcast(2.0f))), x);
+}
+
+}  // namespace mneme::MNEME_TARGET_NAMESPACE
+
+#endif

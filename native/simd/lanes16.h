@@ -1,0 +1,81 @@
+// Sixteen virtual lanes, as many Vectors as that takes: reductions add in the same order at every width.
+//
+// Lane l takes elements l, l+16, ...; at the end the lanes fold 8, 4, 2, 1.
+#ifndef MNEME_SIMD_LANES16
+#define MNEME_SIMD_LANES16
+
+#include "simd/vector.h"
+
+namespace mneme::MNEME_TARGET_NAMESPACE {
+
+struct Lanes16 {
+  static constexpr int parts = 16 / Vector::width;
+  Vector part[parts];
+};
+
+MNEME_INLINE Lanes16 broadcast16(float x) noexcept {
+  Lanes16 result;
+  for (int i = 0; i < Lanes16::parts; ++i) result.part[i] = broadcast(x);
+  return result;
+}
+MNEME_INLINE Lanes16 load16(const float* p) noexcept {
+  Lanes16 result;
+  for (int i = 0; i < Lanes16::parts; ++i) result.part[i] = load(p + i * Vector::width);
+  return result;
+}
+// The first `count` (0..16) elements; the other lanes are zero and their memory is not touched.
+MNEME_INLINE Lanes16 loadFirst16(const float* p, int count) noexcept {
+  Lanes16 result;
+  for (int i = 0; i < Lanes16::parts; ++i) {
+    const int left = count - i * Vector::width;
+    if (left >= Vector::width) {
+      result.part[i] = load(p + i * Vector::width);
+    } else if (left > 0) {
+      result.part[i] = loadFirst(p + i * Vector::width, left);
+    } else {
+      result.part[i] = zero();
+    }
+  }
+  return result;
+}
+MNEME_INLINE void store16(float* p, Lanes16 x) noexcept {
+  for (int i = 0; i < Lanes16::parts; ++i) store(p + i * Vector::width, x.part[i]);
+}
+MNEME_INLINE void storeFirst16(float* p, Lanes16 x, int count) noexcept {
+  for (int i = 0; i < Lanes16::parts; ++i) {
+    const int left = count - i * Vector::width;
+    if (left >= Vector::width) {
+      store(p + i * Vector::width, x.part[i]);
+    } else if (left > 0) {
+      storeFirst(p + i * Vector::width, x.part[i], left);
+    }
+  }
+}
+MNEME_INLINE Lanes16 add(Lanes16 a, Lanes16 b) noexcept {
+  for (int i = 0; i < Lanes16::parts; ++i) a.part[i] = add(a.part[i], b.part[i]);
+  return a;
+}
+MNEME_INLINE Lanes16 maximum(Lanes16 a, Lanes16 b) noexcept {
+  for (int i = 0; i < Lanes16::parts; ++i) a.part[i] = maximum(a.part[i], b.part[i]);
+  return a;
+}
+
+MNEME_INLINE float foldSum(Lanes16 x) noexcept {
+  float lanes[16];
+  store16(lanes, x);
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+// NaN in any lane gives NaN.
+MNEME_INLINE float foldMaximum(Lanes16 x) noexcept {
+  float lanes[16];
+  store16(lanes, x);
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lanes[i] = lanes[i] != lanes[i] || lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
+  return lanes[0];
+}
+
+}  // namespace mneme::MNEME_TARGET_NAMESPACE
+
+#endif
