@@ -1,0 +1,6 @@
+/** Expressions: scalar functions that are built once, differentiated, simplified, evaluated and encoded. */
+export { differentiate } from './expression/differentiate.js';
+export { encode, floatBits } from './expression/encode.js';
+export { type BlockEvaluator, blockEvaluator, blockLength, evaluate, scalarFunction } from './expression/evaluate.js';
+export { simplify, simplifyAll } from './expression/simplify.js';
+export { constant, Expression, expressionOf, lerp, substitute, variable, variablesOf } from './expression/tree.js';
