@@ -1,0 +1,52 @@
+/** Whole files as bytes, beyond the 2 GiB at which `readFile` ends. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { MnemeError } from '../errors.js';
+
+/**
+ * @throws {MnemeError} `file-missing` when there is none or it cannot be read, `out-of-memory` when it does not fit
+ */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, 'r');
+    const { size } = await file.stat();
+    const bytes = allocate(size, path);
+    let length = 0;
+    while (length < size) {
+      const { bytesRead } = await file.read(bytes, length, Math.min(size - length, longestRead));
+      // The file became shorter meanwhile: whoever parses it finds it truncated.
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return bytes.subarray(0, length);
+  } catch (error) {
+    throw readFailure(error, path);
+  } finally {
+    await file?.close();
+  }
+}
+
+/** One `read` takes less than 2 GiB. */
+const longestRead = 2 ** 30;
+
+function allocate(size: number, path: string): Uint8Array {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    const gibibytes = (size / 2 ** 30).toFixed(1);
+    throw new MnemeError('out-of-memory', `${path} has ${gibibytes} GiB, too much to read at once.`, { cause });
+  }
+}
+
+function readFailure(error: unknown, path: string): Error {
+  if (error instanceof MnemeError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return new MnemeError('file-missing', `Cannot read ${path}: ${reasons[code] ?? String(error)}.`, { cause: error });
+}
+
+const reasons: { readonly [code: string]: string } = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of the path is a file and no directory',
+  EISDIR: 'it is a directory',
+  EACCES: 'reading it is not permitted',
+};
