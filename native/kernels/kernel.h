@@ -90,10 +90,13 @@ struct Kernel {
   uint32_t inPlace = 0;
 };
 
+struct Calibration;
+
 // All kernels of one instruction set, in the order of kernels/table.inc.
 struct KernelTable {
   const char* instructionSet;  // "avx512", "avx2", "portable"
   Span<const Kernel* const> kernels;
+  const Calibration* calibration;  // kernels/calibrate.h: this machine's limits with this instruction set
   const Kernel* find(const char* name, std::size_t length) const noexcept;
 };
 
