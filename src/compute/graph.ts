@@ -3,8 +3,9 @@
  * is computed here. `gradients` (gradients.ts) extends a graph backwards, `compile` (compiler.ts) turns it
  * into a program.
  */
+import { MnemeError } from '../errors.js';
 import type { Arena } from './program.js';
-import type { Dtype, NumericArray, Shape } from './tensor.js';
+import { type Dtype, elementCount, type NumericArray, printShape, type Shape, sameShape } from './tensor.js';
 
 export interface Specification {
   readonly dtype: Exclude<Dtype, 'f64'>;
@@ -29,8 +30,8 @@ export type Source =
     };
 
 export interface Node {
-  /** Increases with creation: inputs of a node always have smaller ids. */
-  readonly id: number;
+  /** Longest way from a source: inputs of a node always have a smaller depth. */
+  readonly depth: number;
   /** Undefined for a source. */
   readonly operation?: Operation;
   readonly source?: Source;
@@ -75,8 +76,112 @@ export interface Operation {
   cost(node: Node): { readonly flops: number; readonly bytes: number };
   /** Inputs (by position) whose buffer the kernel overwrites: they may have no later reader. */
   readonly consumes?: readonly number[];
-  /** Pairs [input, output] that may share a buffer. */
-  readonly inPlace?: readonly (readonly [number, number])[];
+  /** Whether that output may lie exactly on that input. */
+  inPlace?(node: Node, input: number, output: number): boolean;
+  /** Outputs (by position) that a program leaves out when nothing reads them. */
+  readonly optionalOutputs?: readonly number[];
+  /**
+   * Where the only output is a range of the first input, seen with another shape: its first element. No instruction is
+   * made for such a node. `undefined`: this node is not of that kind.
+   */
+  alias?(node: Node): number | undefined;
 }
 
 export type { NumericArray };
+
+/**
+ * A port that is given with each step.
+ *
+ * @param options `limit`: exclusive upper bound of the ids of an `i32` port
+ */
+export function input(
+  name: string,
+  shape: Shape,
+  dtype: Specification['dtype'],
+  options: { readonly limit?: number | undefined } = {},
+): Value {
+  const limit = options.limit === undefined ? {} : { limit: options.limit };
+  return source({ kind: 'input', name, ...limit }, shape, dtype, name);
+}
+
+/** A range of a persistent arena, starting at element `offset`. What is read is what it holds before the step. */
+export function stored(
+  arena: Extract<Arena, 'parameters' | 'updater' | 'state'>,
+  offset: number,
+  shape: Shape,
+  dtype: Specification['dtype'],
+  name: string,
+): Value {
+  return source({ kind: 'stored', arena, offset }, shape, dtype, name);
+}
+
+/**
+ * The same elements under another shape; costs nothing.
+ *
+ * @throws {MnemeError} `invalid-shape` if the number of elements differs
+ */
+export function reshape(value: Value, shape: Shape): Value {
+  if (sameShape(value.shape, shape)) return value;
+  return makeNode(reshapeOperation, [value], { shape }).outputs[0]!;
+}
+
+/**
+ * An operation applied to values.
+ *
+ * @throws {MnemeError} `invalid-shape` from the operation's shape rule, `out-of-memory` for an output of 2^31 elements
+ *   or more
+ */
+export function makeNode(operation: Operation, inputs: Node['inputs'], attributes: Attributes): Node {
+  const specifications = operation.shape(inputs, attributes);
+  const depth = 1 + inputs.reduce((deepest, value) => Math.max(deepest, value?.node.depth ?? 0), 0);
+  const outputs: (Value | undefined)[] = [];
+  const node: Node = { depth, operation, inputs, attributes, outputs };
+  for (const [output, specification] of specifications.entries()) {
+    if (specification) checkSize(specification.shape, operation.name);
+    outputs.push(specification && { ...specification, node, output });
+  }
+  return node;
+}
+
+function source(of: Source, shape: Shape, dtype: Specification['dtype'], name: string): Value {
+  if (shape.length === 0 || shape.some((extent) => !Number.isSafeInteger(extent) || extent < 1)) {
+    throw new MnemeError(
+      'invalid-shape',
+      `${name}: extents are whole numbers of at least 1, got ${printShape(shape)}.`,
+    );
+  }
+  checkSize(shape, name);
+  const outputs: Value[] = [];
+  const node: Node = { depth: 0, source: of, inputs: [], attributes: {}, outputs };
+  outputs.push({ dtype, shape, node, output: 0, name });
+  return outputs[0]!;
+}
+
+function checkSize(shape: Shape, where: string): void {
+  const elements = elementCount(shape);
+  if (elements < 2 ** 31) return;
+  throw new MnemeError(
+    'out-of-memory',
+    `${where}: a tensor ${printShape(shape)} would take ${((elements * 4) / 2 ** 30).toFixed(1)} GiB; ` +
+      'one tensor has fewer than 2^31 elements (8 GiB). Use a smaller batch, sequence or layer.',
+  );
+}
+
+const reshapeOperation: Operation = {
+  name: 'reshape',
+  shape: ([x], { shape }) => {
+    const wanted = shape as Shape;
+    if (elementCount(wanted) !== elementCount(x!.shape)) {
+      throw new MnemeError(
+        'invalid-shape',
+        `reshape: ${printShape(x!.shape)} has ${elementCount(x!.shape)} elements, ${printShape(wanted)} needs ${elementCount(wanted)}.`,
+      );
+    }
+    return [{ dtype: x!.dtype, shape: wanted }];
+  },
+  gradient: (node, [dy]) => [dy && reshape(dy, node.inputs[0]!.shape)],
+  reference: ({ inputs, outputs }) => outputs[0]!.data.set(inputs[0]!.data),
+  words: () => [],
+  cost: () => ({ flops: 0, bytes: 0 }),
+  alias: () => 0,
+};

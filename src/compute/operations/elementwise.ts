@@ -1,0 +1,158 @@
+/**
+ * The operations `map` (expressions, element by element) and `reduce` (the sum or the largest of an expression), whose
+ * gradients are made of each other. Inputs stretch over a full shape as `broadcast.ts` says.
+ */
+import { MnemeError } from '../../errors.js';
+import { constant, differentiate, type Expression, encode, floatBits, variable } from '../expression.js';
+import { makeNode, type Node, type Operation, reshape, type Value } from '../graph.js';
+import { elementCount, type Shape } from '../tensor.js';
+import { stretchOf } from './broadcast.js';
+import { mapReference, reduceReference } from './elementwiseReference.js';
+import { foldInputs } from './fold.js';
+import { expectDtype, f32, i32, leadingOf, trafficOf } from './operand.js';
+
+export interface MapAttributes {
+  readonly expressions: readonly Expression[];
+  /** The full shape. */
+  readonly shape: Shape;
+  /** Nothing is stored unless every result is finite; a last output [1] i32 says whether they are. */
+  readonly guard: boolean;
+}
+
+/** `all`: one number; `rows`: over the rows, one a column; `columns`: over the columns, one a row. */
+export type ReduceAxis = 'all' | 'rows' | 'columns';
+
+export interface ReduceAttributes {
+  readonly kind: 'sum' | 'maximum';
+  readonly axis: ReduceAxis;
+  readonly scale: number;
+  readonly expression: Expression;
+  readonly shape: Shape;
+}
+
+/** The results of expressions whose variables are numbered as the values. */
+export function mapExpressions(
+  expressions: readonly Expression[],
+  values: readonly Value[],
+  { shape, guard = false }: Pick<MapAttributes, 'shape'> & Partial<MapAttributes>,
+): Value[] {
+  const folded = foldInputs(expressions, values);
+  const attributes: MapAttributes = { expressions: folded.expressions, shape, guard };
+  return makeNode(mapOperation, folded.values, { ...attributes }).outputs as Value[];
+}
+
+/** A reduction of an expression whose variables are numbered as the values. */
+export function reduceExpression(values: readonly Value[], attributes: ReduceAttributes): Value {
+  const folded = foldInputs([attributes.expression], values);
+  return makeNode(reduceOperation, folded.values, { ...attributes, expression: folded.expressions[0]! }).outputs[0]!;
+}
+
+/** A value of that shape, every element the same number. `like` is any value that stretches over the shape. */
+export const filled = (number: number, shape: Shape, like: Value): Value =>
+  mapExpressions([constant(number)], [like], { shape })[0]!;
+
+export const mapOperation: Operation = {
+  name: 'map',
+  shape: (inputs, attributes) => {
+    const { expressions, shape, guard } = mapAttributes(attributes);
+    for (const [index, input] of inputs.entries()) {
+      expectDtype(`map: argument ${index}`, input, 'f32');
+      stretchOf(`map: argument ${index}`, input.shape, shape);
+    }
+    return [...expressions.map(() => f32(shape)), ...(guard ? [i32([1])] : [])];
+  },
+  gradient: (node, outputGradients, wanted) => {
+    const { expressions, shape } = mapAttributes(node.attributes);
+    const upstream = expressions.flatMap((_, index) => outputGradients[index] ?? []);
+    return inputGradients(node, wanted, shape, upstream, (input) => {
+      let next = node.inputs.length;
+      let sum = constant(0);
+      for (const [index, expression] of expressions.entries()) {
+        if (outputGradients[index]) sum = sum.add(variable(next++).mul(differentiate(expression, input)));
+      }
+      return sum;
+    });
+  },
+  reference: mapReference,
+  words: (node) => {
+    const { expressions, guard } = mapAttributes(node.attributes);
+    return [guard ? 1 : 0, ...codeOf(node, expressions)];
+  },
+  cost: (node) => {
+    const { expressions, shape } = mapAttributes(node.attributes);
+    return { flops: instructionCount(node, expressions) * elementCount(shape), bytes: trafficOf(node) };
+  },
+  inPlace: (node, input, output) => {
+    const { expressions, shape } = mapAttributes(node.attributes);
+    return output < expressions.length && elementCount(node.inputs[input]!.shape) === elementCount(shape);
+  },
+};
+
+export const reduceOperation: Operation = {
+  name: 'reduce',
+  shape: (inputs, attributes) => {
+    const { axis, shape } = reduceAttributes(attributes);
+    for (const [index, input] of inputs.entries()) {
+      expectDtype(`reduce: argument ${index}`, input, 'f32');
+      stretchOf(`reduce: argument ${index}`, input.shape, shape);
+    }
+    if (axis === 'all') return [f32([1])];
+    if (axis === 'rows') return [f32(shape.slice(-1))];
+    return [f32(shape.length === 1 ? [1] : leadingOf({ shape }))];
+  },
+  gradient: (node, [dy], wanted) => {
+    const { kind, axis, scale, expression, shape } = reduceAttributes(node.attributes);
+    if (!dy) return [];
+    if (kind === 'maximum') throw new MnemeError('invalid-argument', 'reduceMaximum has no gradient.');
+    // One a row again, so that it stretches over the full shape.
+    const upstream = axis === 'columns' ? reshape(dy, [...leadingOf({ shape }), 1]) : dy;
+    const factor = variable(node.inputs.length).mul(scale);
+    return inputGradients(node, wanted, shape, [upstream], (input) => factor.mul(differentiate(expression, input)));
+  },
+  reference: reduceReference,
+  words: (node) => {
+    const { kind, axis, scale, expression } = reduceAttributes(node.attributes);
+    const axisNumber = { all: 0, rows: 1, columns: 2 }[axis];
+    return [kind === 'sum' ? 0 : 1, axisNumber, floatBits(scale), ...codeOf(node, [expression])];
+  },
+  cost: (node) => {
+    const { expression, shape } = reduceAttributes(node.attributes);
+    const flops = (instructionCount(node, [expression]) + 1) * elementCount(shape);
+    return { flops, bytes: trafficOf(node) };
+  },
+};
+
+/**
+ * Gradients for the inputs of a node over a full shape. `gradientOf` gives an expression of the inputs and, numbered
+ * after them, the upstream values. What was stretched is summed up again.
+ */
+function inputGradients(
+  node: Node,
+  wanted: readonly boolean[],
+  shape: Shape,
+  upstream: readonly Value[],
+  gradientOf: (input: number) => Expression,
+): (Value | undefined)[] {
+  const inputs = node.inputs as readonly Value[];
+  const values = [...inputs, ...upstream];
+  const stretches = inputs.map((input) => stretchOf('gradient', input.shape, shape));
+  const full = inputs.flatMap((_, index) => (wanted[index] && stretches[index] === 'full' ? [index] : []));
+  const maps = full.length > 0 ? mapExpressions(full.map(gradientOf), values, { shape }) : [];
+  return inputs.map((input, index) => {
+    const stretch = stretches[index]!;
+    if (!wanted[index]) return undefined;
+    if (stretch === 'full') return maps[full.indexOf(index)];
+    const axis = ({ scalar: 'all', columns: 'rows', rows: 'columns' } as const)[stretch];
+    const sum = { kind: 'sum', axis, scale: 1, expression: gradientOf(index), shape } as const;
+    return reshape(reduceExpression(values, sum), input.shape);
+  });
+}
+
+const mapAttributes = (attributes: object) => attributes as MapAttributes;
+const reduceAttributes = (attributes: object) => attributes as ReduceAttributes;
+
+const codeOf = (node: Node, expressions: readonly Expression[]): number[] =>
+  encode(expressions, node.inputs.length, { scalars: node.inputs.map((input) => elementCount(input!.shape) === 1) });
+
+/** Instructions of the encoded expressions. */
+const instructionCount = (node: Node, expressions: readonly Expression[]): number => codeOf(node, expressions)[4]!;
