@@ -2,89 +2,235 @@
  * A network: layers with parameters in an engine's memory. It traces its graph for a shape, lays out parameters and
  * states, and keeps a small cache of programs. Training, inference and files are built on it; users meet it as `Model`.
  */
+import * as v from 'valibot';
 import type { Engine, LoadedProgram, Memory, Stream } from '../compute/engine/engine.js';
-import type { Value } from '../compute/graph.js';
+import { defaultEngine } from '../compute/engine/select.js';
 import type { Program } from '../compute/program.js';
-import type { Shape, Tensor } from '../compute/tensor.js';
-import type { Layer, Signal, WeightGroup } from './layers/layer.js';
+import { printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
+import { MnemeError } from '../errors.js';
+import { nearestName, parseOptions, wholeNumber } from '../options.js';
+import type { NetworkContract } from './contract.js';
+import { initialParameters } from './initial-parameters.js';
+import type { Layer, Signal } from './layers/layer.js';
+import {
+  nameLayers,
+  type ParameterPlace,
+  passSignals,
+  placeParameters,
+  placeStates,
+  type StatePlace,
+} from './layout.js';
+import { ProgramCache } from './program-cache.js';
+import { type Trace, type TraceOptions, trace } from './trace.js';
 
-/** One parameter's or state's place. `offset` and `length` count elements in its arena. */
-export interface ParameterPlace {
-  /** `lstm_1/kernel`: layers are numbered by kind where a kind occurs twice. */
-  readonly name: string;
-  readonly layer: number;
-  readonly group: WeightGroup;
-  readonly shape: Shape;
-  readonly offset: number;
-  readonly length: number;
-}
-export interface StatePlace {
-  /** `lstm_1/hidden` */
-  readonly name: string;
-  readonly layer: number;
-  /** With the batch: `[batch, units]`. */
-  readonly shape: Shape;
-  readonly offset: number;
-  readonly length: number;
+export type { NetworkContract } from './contract.js';
+export type { ParameterPlace, StatePlace } from './layout.js';
+export type { Trace, TraceOptions } from './trace.js';
+
+const signalOption = v.union([
+  v.strictObject({ features: wholeNumber(1), sequence: v.optional(v.boolean(), true) }),
+  v.strictObject({ vocabulary: wholeNumber(1), sequence: v.optional(v.boolean(), true) }),
+]);
+const schema = v.strictObject({
+  seed: v.optional(wholeNumber(0), 0),
+  input: v.optional(signalOption),
+  threads: v.optional(wholeNumber(1)),
+  engine: v.optional(
+    v.custom<Engine>((value) => typeof value === 'object' && value !== null && 'load' in value, 'an engine'),
+  ),
+});
+export type NetworkOptions = v.InferInput<typeof schema>;
+
+/**
+ * Puts layers one after another.
+ *
+ * @param options
+ * - `seed`: of the initial parameters and of dropout; default 0
+ * - `input`: `{ features }` for sequences of vectors, `{ vocabulary }` for ids, either with `sequence: false` where a
+ *   row is no sequence. Not needed when the first layer is `embedding` or `oneHot`
+ * - `engine`: default the native one, or the reference where that cannot be loaded
+ * - `threads`: of the network's stream; default the engine's
+ * @throws {MnemeError} `invalid-option`; `invalid-shape`: which layer, expected and got
+ * @example
+ * const network = createNetwork([layers.lstm({ units: 32 }), layers.dense({ units: 6 })], { input: { features: 8 } });
+ */
+export function createNetwork(layers: readonly Layer[], options: NetworkOptions = {}): Network {
+  const { seed, input, threads, engine } = parseOptions(schema, options, 'createNetwork');
+  const [first] = layers;
+  if (!first) throw new MnemeError('invalid-argument', 'createNetwork: a network needs at least one layer, got none.');
+  const signal = input ? signalOf(input) : first.input;
+  if (!signal) {
+    throw new MnemeError(
+      'invalid-option',
+      `createNetwork: the first layer, ${first.kind}, does not tell what it reads: say so with input: { features: N }, or begin with layers.embedding.`,
+    );
+  }
+  return new Network(layers, signal, seed, engine ?? defaultEngine(), threads);
 }
 
-export interface TraceOptions {
-  readonly batch: number;
-  /** Steps; undefined for a network whose input is no sequence. */
-  readonly time: number;
-  readonly training: boolean;
-  /** The step counter behind dropout's random numbers; needed when training with dropout. */
-  readonly step?: Value;
-  /** Takes the place of the port `input`, with its shape and dtype: generation feeds ids that it keeps in the state arena. */
-  readonly input?: Value;
-}
-
-/** A network's graph for one shape. */
-export interface Trace {
-  /** Port `input`: `[batch, time]` i32 or `[batch, time, features]` f32. */
-  readonly input: Value;
-  /** Time-major: `[time, batch, features]`, or `[batch, features]` after `lastStep`. Logits: no softmax is added. */
-  readonly output: Value;
-  /** Every layer's output, for telemetry and for finding what was first not finite. */
-  readonly activations: readonly { readonly layer: string; readonly value: Value }[];
-  /** Stored in the `state` arena, and their values after the last step, in the order of `stateLayout`. */
-  readonly states: readonly Value[];
-  readonly nextStates: readonly Value[];
-  /** Stored in the `parameters` arena, in the order of `parameterLayout`. */
-  readonly parameters: readonly Value[];
-}
-
-export interface NetworkContract {
+export class Network implements NetworkContract {
   readonly layers: readonly Layer[];
-  /** `lstm_1` and so on, one a layer. */
   readonly layerNames: readonly string[];
   readonly seed: number;
-  readonly inputSignal: Signal;
-  readonly outputSignal: Signal;
-  readonly parameterCount: number;
+  readonly signals: readonly Signal[];
   readonly parameterLayout: readonly ParameterPlace[];
-  stateLayout(batch: number): readonly StatePlace[];
-
-  trace(options: TraceOptions): Trace;
-
+  readonly parameterCount: number;
   readonly engine: Engine;
-  /** Memory behind the `parameters` arena; filled by the initializers when first asked for. */
-  readonly memory: Memory;
-  /** The stream on which this network trains and reads its parameters. */
-  readonly stream: Stream;
-  /** The program of that name from the cache (16 at most, the least recently used goes), or a new one. */
-  program(key: string, build: () => Program): LoadedProgram;
+  readonly #threads: number | undefined;
+  readonly #programs: ProgramCache;
+  #stream: Stream | undefined;
+  #memory: Memory | undefined;
+  #initialized = false;
+  #occupant: string | undefined;
+  #claimed = 0;
+  #disposed = false;
 
-  /** All parameters, one flat copy in the order of `parameterLayout`. */
-  readParameters(): Promise<Float32Array>;
-  writeParameters(values: Float32Array): Promise<void>;
-  /** @throws {MnemeError} `invalid-argument` with the nearest right name */
-  parameter(name: string): Promise<Tensor>;
-  setParameter(name: string, value: Tensor): Promise<void>;
+  constructor(layers: readonly Layer[], input: Signal, seed: number, engine: Engine, threads?: number) {
+    this.layers = layers;
+    this.layerNames = nameLayers(layers);
+    this.seed = seed;
+    this.signals = passSignals(layers, this.layerNames, input);
+    this.parameterLayout = placeParameters(layers, this.layerNames, this.signals);
+    this.parameterCount = this.parameterLayout.reduce((sum, { length }) => sum + length, 0);
+    this.engine = engine;
+    this.#threads = threads;
+    this.#programs = new ProgramCache(engine, 16);
+  }
 
-  /** Why nothing may start now: `disposed` or `busy` (a `fit` is running). */
-  readonly disposed: boolean;
-  /** Marks the network as in use by `what`; the returned function ends it. @throws {MnemeError} `busy`, `disposed` */
-  occupy(what: string): () => void;
-  dispose(): void;
+  get inputSignal(): Signal {
+    return this.signals[0]!;
+  }
+
+  get outputSignal(): Signal {
+    return this.signals.at(-1)!;
+  }
+
+  stateLayout(batch: number): readonly StatePlace[] {
+    return placeStates(this.layers, this.layerNames, this.signals, batch);
+  }
+
+  trace(options: TraceOptions): Trace {
+    return trace(this, options);
+  }
+
+  get stream(): Stream {
+    this.#checkAlive();
+    this.#stream ??= this.engine.createStream(this.#threads === undefined ? {} : { threads: this.#threads });
+    return this.#stream;
+  }
+
+  get memory(): Memory {
+    const memory = this.#allocated();
+    if (!this.#initialized) {
+      this.#initialized = true;
+      // In stream order, so whoever runs or reads next finds the values; it can only fail by disposal.
+      this.stream.write(memory, 0, initialParameters(this)).catch(() => undefined);
+    }
+    return memory;
+  }
+
+  program(key: string, build: () => Program): LoadedProgram {
+    this.#checkAlive();
+    return this.#programs.get(key, build);
+  }
+
+  claimName(what: string): string {
+    this.#claimed += 1;
+    return `${what} ${this.#claimed}`;
+  }
+
+  async readParameters(): Promise<Float32Array> {
+    const values = await this.stream.read(this.memory, 0, this.parameterCount, 'f32');
+    return values instanceof Float32Array ? values : Float32Array.from(values);
+  }
+
+  async writeParameters(values: Float32Array): Promise<void> {
+    if (values.length !== this.parameterCount) {
+      throw new MnemeError(
+        'invalid-shape',
+        `writeParameters: this network has ${this.parameterCount} parameters, got ${values.length}.`,
+      );
+    }
+    const memory = this.#allocated();
+    this.#initialized = true;
+    await this.stream.write(memory, 0, values);
+  }
+
+  async parameter(name: string): Promise<Tensor> {
+    const { offset, length, shape } = this.#place(name, 'parameter');
+    const values = await this.stream.read(this.memory, offset, length, 'f32');
+    return tensor(values instanceof Float32Array ? values : Float32Array.from(values), shape);
+  }
+
+  async setParameter(name: string, value: Tensor): Promise<void> {
+    const { offset, shape } = this.#place(name, 'setParameter');
+    if (!sameShape(value.shape, shape)) {
+      throw new MnemeError(
+        'invalid-shape',
+        `setParameter: '${name}' has the shape ${printShape(shape)}, got ${printShape(value.shape)}.`,
+      );
+    }
+    const wrong = value.data.findIndex((x) => !Number.isFinite(x));
+    if (wrong >= 0) {
+      throw new MnemeError('not-finite', `setParameter: element ${wrong} for '${name}' is ${value.data[wrong]}.`);
+    }
+    await this.stream.write(this.memory, offset, Float32Array.from(value.data));
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  occupy(what: string): () => void {
+    this.#checkAlive();
+    if (this.#occupant !== undefined) {
+      throw new MnemeError(
+        'busy',
+        `${what}: ${this.#occupant} is still running on this model: wait until it has ended.`,
+      );
+    }
+    this.#occupant = what;
+    return () => {
+      this.#occupant = undefined;
+    };
+  }
+
+  /** Frees the engine's memory once what was queued has run. What is used afterwards says `disposed`. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#programs.clear();
+    const free = () => this.#memory?.dispose();
+    if (this.#stream) this.#stream.close().then(free, free);
+    else free();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #allocated(): Memory {
+    this.#checkAlive();
+    this.#memory ??= this.engine.allocate(this.parameterCount);
+    return this.#memory;
+  }
+
+  #place(name: string, where: string): ParameterPlace {
+    const place = this.parameterLayout.find((candidate) => candidate.name === name);
+    if (place) return place;
+    const names = this.parameterLayout.map((candidate) => candidate.name);
+    const hint = names.length > 0 ? ` Did you mean '${nearestName(name, names)}'?` : '';
+    throw new MnemeError('invalid-argument', `${where}: there is no parameter '${name}'.${hint}`);
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw new MnemeError('disposed', 'This model was disposed: make or open it anew.');
+  }
+}
+
+function signalOf(input: v.InferOutput<typeof signalOption>): Signal {
+  const { sequence } = input;
+  return 'features' in input
+    ? { kind: 'vectors', features: input.features, sequence }
+    : { kind: 'ids', vocabulary: input.vocabulary, sequence };
 }

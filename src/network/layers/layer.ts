@@ -1,6 +1,7 @@
 /** What a layer is: options, parameter and state specifications, and a function from values to values. */
 import type { Value } from '../../compute/graph.js';
 import type { Shape } from '../../compute/tensor.js';
+import { MnemeError } from '../../errors.js';
 import type { Initializer } from '../initializers.js';
 
 /**
@@ -23,7 +24,7 @@ export interface ParameterSpecification {
 export interface LayerContext {
   readonly input: Value;
   readonly parameters: Readonly<Record<string, Value>>;
-  /** The states this call starts from, `[batch, ...]` each. */
+  /** The states this call starts from, `[batch, ...]` each; absent where it starts from zero. */
   readonly states: Readonly<Record<string, Value>>;
   readonly training: boolean;
   /** Uniform numbers in [0, 1), new ones every training step; only while training. */
@@ -42,6 +43,8 @@ export interface Layer {
   readonly kind: string;
   /** Plain data, defaults filled in: what the model file holds. `layers[kind](options)` makes an equal layer. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** What a network takes in when this layer is its first and nothing else was said: layers that read ids know it. */
+  readonly input?: Signal;
   /** @throws {MnemeError} `invalid-shape` when the layer cannot take this signal */
   signal(input: Signal): Signal;
   parameters(input: Signal): Readonly<Record<string, ParameterSpecification>>;
@@ -49,3 +52,21 @@ export interface Layer {
   states(input: Signal): Readonly<Record<string, Shape>>;
   apply(context: LayerContext, input: Signal): LayerResult;
 }
+
+/** A signal as messages say it: `a sequence of vectors of 64 features`. */
+export function printSignal(signal: Signal): string {
+  const one = signal.kind === 'ids' ? `ids below ${signal.vocabulary}` : `vectors of ${signal.features} features`;
+  return signal.sequence ? `a sequence of ${one}` : `${one}, one a row`;
+}
+
+/** The features of a signal of vectors. @throws {MnemeError} `invalid-shape` for ids */
+export function featuresOf(input: Signal): number {
+  if (input.kind === 'vectors') return input.features;
+  throw new MnemeError(
+    'invalid-shape',
+    `expected vectors, got ${printSignal(input)}: put layers.embedding or layers.oneHot before it.`,
+  );
+}
+
+/** The layers that keep nothing. */
+export const none = (): Readonly<Record<string, never>> => ({});

@@ -1,0 +1,46 @@
+/** What training, inference and files know of a network. */
+import type { Engine, LoadedProgram, Memory, Stream } from '../compute/engine/engine.js';
+import type { Program } from '../compute/program.js';
+import type { Tensor } from '../compute/tensor.js';
+import type { Layer, Signal } from './layers/layer.js';
+import type { ParameterPlace, StatePlace } from './layout.js';
+import type { Trace, TraceOptions } from './trace.js';
+
+export interface NetworkContract {
+  readonly layers: readonly Layer[];
+  /** `lstm_1` and so on, one a layer. */
+  readonly layerNames: readonly string[];
+  readonly seed: number;
+  readonly inputSignal: Signal;
+  readonly outputSignal: Signal;
+  /** In front of each layer, and after the last. */
+  readonly signals: readonly Signal[];
+  readonly parameterCount: number;
+  readonly parameterLayout: readonly ParameterPlace[];
+  stateLayout(batch: number): readonly StatePlace[];
+
+  trace(options: TraceOptions): Trace;
+
+  readonly engine: Engine;
+  /** Memory behind the `parameters` arena; filled by the initializers when first asked for. */
+  readonly memory: Memory;
+  /** The stream on which this network trains and reads its parameters. */
+  readonly stream: Stream;
+  /** The program of that name from the cache (16 at most, the least recently used goes), or a new one. */
+  program(key: string, build: () => Program): LoadedProgram;
+  /** A name that nobody else gets from this network, to begin the keys of one's programs with: `trainer 2`. */
+  claimName(what: string): string;
+
+  /** All parameters, one flat copy in the order of `parameterLayout`. */
+  readParameters(): Promise<Float32Array>;
+  writeParameters(values: Float32Array): Promise<void>;
+  /** @throws {MnemeError} `invalid-argument` with the nearest right name */
+  parameter(name: string): Promise<Tensor>;
+  setParameter(name: string, value: Tensor): Promise<void>;
+
+  /** Why nothing may start now: `disposed` or `busy` (a `fit` is running). */
+  readonly disposed: boolean;
+  /** Marks the network as in use by `what`; the returned function ends it. @throws {MnemeError} `busy`, `disposed` */
+  occupy(what: string): () => void;
+  dispose(): void;
+}

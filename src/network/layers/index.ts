@@ -1,0 +1,12 @@
+/** All layers by the name they have in a model file: a new layer is a file and a line here. */
+import { activation } from './activation.js';
+import { dense } from './dense.js';
+import { dropout } from './dropout.js';
+import { embedding } from './embedding.js';
+import { gru } from './gru.js';
+import { lastStep } from './last-step.js';
+import { lstm } from './lstm.js';
+import { oneHot } from './one-hot.js';
+import { simpleRnn } from './simple-rnn.js';
+
+export const layers = { activation, dense, dropout, embedding, gru, lastStep, lstm, oneHot, simpleRnn } as const;

@@ -1,0 +1,96 @@
+/** Why a step was not finite: what was first NaN or Infinity on the way from the data to the new parameters. */
+import { compile } from '../compute/compiler.js';
+import type { Submission } from '../compute/engine/engine.js';
+import type { Value } from '../compute/graph.js';
+import { finite } from '../compute/operations/index.js';
+import type { Tensor } from '../compute/tensor.js';
+import type { Batch } from '../data/batch.js';
+import { MnemeError } from '../errors.js';
+import type { NetworkContract } from '../network/network.js';
+import type { BatchShape } from './batch-shape.js';
+import { differentiated, type TrainingRule } from './train-step.js';
+
+/** A step that had no effect: its batch, and the memories as they were before it. */
+export interface Suspect {
+  readonly batch: Batch;
+  readonly shape: BatchShape;
+  /** From 1. */
+  readonly step: number;
+  readonly memories: Submission['memories'];
+}
+
+/** The error that names the cause. */
+export async function diagnose(
+  network: NetworkContract,
+  rule: TrainingRule,
+  { batch, shape, step, memories }: Suspect,
+  name: string,
+): Promise<MnemeError> {
+  const tell = (cause: string, remedy: string) =>
+    new MnemeError(
+      'not-finite',
+      `Step ${step} was refused: ${cause}. The model is as it was after step ${step - 1}. ${remedy}`,
+    );
+  const data = strangeData(batch);
+  if (data) return tell(data, 'Remove or replace such values in the data.');
+
+  const program = network.program(`${name}/diagnosis/${JSON.stringify(shape)}`, () =>
+    compile({
+      name: 'diagnosis of a step',
+      outputs: Object.fromEntries(
+        [...suspects(network, rule, shape)].map(([label, value]) => [label, finite([value])]),
+      ),
+      assignments: [],
+    }),
+  );
+  const outputs = await network.stream.submit({
+    program,
+    memories,
+    inputs: { input: batch.inputs, targets: batch.targets },
+  });
+  const first = program.program.outputs.map((port) => port.name).find((label) => outputs[label]!.data[0] === 0);
+  if (first?.startsWith('parameter')) return tell(`${first} holds NaN or Infinity`, 'Set it anew.');
+  const remedy = 'Lower the learning rate, or clip the gradient: clip: { globalNorm: 1 }.';
+  if (first) return tell(`${first} is the first value on the way that is not finite`, remedy);
+  return tell('the gradient is finite, but the parameters or the updater would have become NaN or Infinity', remedy);
+}
+
+/** Where NaN or Infinity may first appear, in the order of the computation. */
+function* suspects(
+  network: NetworkContract,
+  rule: TrainingRule,
+  shape: BatchShape,
+): Generator<readonly [label: string, value: Value]> {
+  const { trace, loss, gradients } = differentiated(network, rule, shape);
+  const names = network.parameterLayout.map((place) => place.name);
+  for (const [index, value] of trace.parameters.entries()) yield [`parameter ${names[index]}`, value];
+  if (shape.initialStates === 'stored') {
+    const states = network.stateLayout(shape.batch);
+    for (const [index, value] of trace.states.entries()) yield [`the carried state ${states[index]!.name}`, value];
+  }
+  for (const { layer, value } of trace.activations) {
+    if (value.dtype === 'f32') yield [`the output of layer ${layer}`, value];
+  }
+  yield [`the loss, ${rule.loss.name},`, loss];
+  // Backwards: the gradient of the last layer is computed first.
+  for (let index = gradients.length - 1; index >= 0; index--) {
+    yield [`the gradient of ${names[index]}`, gradients[index]!];
+  }
+}
+
+/** The first number of a batch that is not finite, in words. */
+export function strangeData(batch: Batch): string | undefined {
+  return strangeTensor('inputs', batch.inputs) ?? strangeTensor('targets', batch.targets);
+}
+
+function strangeTensor(name: string, { shape, data }: Tensor): string | undefined {
+  const index = data.findIndex((value) => !Number.isFinite(value));
+  if (index < 0) return undefined;
+  const position: number[] = [];
+  let rest = index;
+  for (const extent of shape.toReversed()) {
+    position.unshift(rest % extent);
+    rest = Math.floor(rest / extent);
+  }
+  return `the data holds ${data[index]}: ${name}[${position.join(', ')}]`;
+}

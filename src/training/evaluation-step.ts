@@ -1,0 +1,18 @@
+/** The program that computes the loss of a batch and carries the states on. */
+import { compile } from '../compute/compiler.js';
+import type { Program } from '../compute/program.js';
+import type { Loss } from '../network/losses/loss.js';
+import type { NetworkContract } from '../network/network.js';
+import type { BatchShape } from './batch-shape.js';
+import { targetsOf } from './train-step.js';
+
+/** Ports: `input`, `targets`. Output: `loss`. */
+export function evaluationStep(network: NetworkContract, loss: Loss, shape: BatchShape): Program {
+  const { batch, time, initialStates } = shape;
+  const trace = network.trace({ batch, time, training: false, initialStates });
+  return compile({
+    name: `evaluation step  batch ${batch}${time === undefined ? '' : `, time ${time}`}`,
+    outputs: { loss: loss.apply({ output: trace.output, targets: targetsOf(shape) }) },
+    assignments: trace.states.map((target, index) => ({ target, value: trace.nextStates[index]! })),
+  });
+}

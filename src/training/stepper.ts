@@ -1,0 +1,123 @@
+/** Runs training steps of one network, in order, and keeps what goes from step to step. */
+import type { Memory } from '../compute/engine/engine.js';
+import type { NumericArray } from '../compute/tensor.js';
+import type { Batch } from '../data/batch.js';
+import { MnemeError } from '../errors.js';
+import type { NetworkContract } from '../network/network.js';
+import type { Schedule } from '../network/schedules.js';
+import { batchShape } from './batch-shape.js';
+import { diagnose, type Suspect } from './diagnosis.js';
+import { CarriedStates } from './states.js';
+import { sequenceModulus, type TrainingRule, trainStep, updaterLayout } from './train-step.js';
+
+export interface StepResult {
+  /** Of this batch, before its update. */
+  readonly loss: number;
+  /** Euclidean norm of the whole gradient, before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+}
+
+export class Stepper {
+  readonly #network: NetworkContract;
+  readonly #rule: TrainingRule;
+  readonly #schedule: Schedule;
+  readonly #name: string;
+  readonly #states: CarriedStates;
+  #updater: Memory | undefined;
+  /** Steps that took effect, and those in the queue on top of them. */
+  #completed = 0;
+  #queued = 0;
+  /** A step was refused, and those that were queued behind it are still coming back. */
+  #refused = false;
+
+  constructor(network: NetworkContract, rule: TrainingRule, schedule: Schedule) {
+    this.#network = network;
+    this.#rule = rule;
+    this.#schedule = schedule;
+    this.#name = network.claimName('trainer');
+    this.#states = new CarriedStates(network);
+  }
+
+  /** Steps that took effect so far. */
+  get completed(): number {
+    return this.#completed;
+  }
+
+  /**
+   * Queues a step.
+   *
+   * @param position where training stands, for the schedule
+   * @throws (rejects) `not-finite` with the cause, `invalid-shape`, `invalid-argument`, `out-of-range`; the model is
+   *   then as it was after the last step that succeeded, and so are all steps behind this one in the queue: without
+   *   effect
+   */
+  async submit(batch: Batch, position: { readonly epoch: number; readonly fraction: number }): Promise<StepResult> {
+    const { engine, stream, memory: parameters } = this.#network;
+    const { updater } = this.#rule;
+    const sequence = this.#completed + this.#queued;
+    const iteration = sequence + 1;
+    const learningRate = updater.options.learningRate * this.#schedule({ ...position, iteration });
+    const given = batchShape(this.#network, this.#rule.loss, batch);
+    const { memory: state, initialStates } = this.#states.prepare(given.batch, batch);
+    const shape = { ...given, initialStates };
+    const program = this.#network.program(`${this.#name}/step/${JSON.stringify(shape)}`, () =>
+      trainStep(this.#network, this.#rule, shape),
+    );
+    const memories = { parameters, updater: this.#updaterMemory(), state };
+    const scalar = (value: number): NumericArray =>
+      engine.precision === 'f64' ? Float64Array.of(value) : Float32Array.of(value);
+    const scalars = Object.entries(updater.scalars(iteration, learningRate)).map(
+      ([name, value]) => [name, scalar(value)] as const,
+    );
+    const inputs = {
+      input: batch.inputs,
+      targets: batch.targets,
+      sequence: scalar(sequence % sequenceModulus),
+      ...Object.fromEntries(scalars),
+    };
+    this.#queued += 1;
+    try {
+      const outputs = await stream.submit({ program, memories, inputs });
+      if (outputs.finite!.data[0] === 0) {
+        if (this.#refused) throw new MnemeError('not-finite', 'The step before this one was refused.');
+        this.#refused = true;
+        const suspect: Suspect = { batch, shape, step: iteration, memories };
+        throw await diagnose(this.#network, this.#rule, suspect, this.#name);
+      }
+      this.#completed += 1;
+      return { loss: outputs.loss!.data[0]!, gradientNorm: outputs.gradientNorm!.data[0]!, learningRate };
+    } catch (error) {
+      this.#states.forget();
+      throw error;
+    } finally {
+      this.#queued -= 1;
+      if (this.#queued === 0) this.#refused = false;
+    }
+  }
+
+  /** The next batch starts from zero states, whatever it says. */
+  forgetStates(): void {
+    this.#states.forget();
+  }
+
+  dispose(): void {
+    this.#updater?.dispose();
+    this.#updater = undefined;
+    this.#states.dispose();
+  }
+
+  #updaterMemory(): Memory {
+    if (this.#updater) return this.#updater;
+    const { parameterCount, engine, stream } = this.#network;
+    const layout = updaterLayout(parameterCount, this.#rule.updater);
+    const memory = engine.allocate(layout.length);
+    for (const { start, offset } of layout.states) {
+      // In stream order, before the first step; it can only fail by disposal.
+      if (start !== 0)
+        stream.write(memory, offset, new Float64Array(parameterCount).fill(start)).catch(() => undefined);
+    }
+    this.#updater = memory;
+    return memory;
+  }
+}

@@ -1,0 +1,142 @@
+/** Training: a network, a loss and an updater, brought together. */
+import * as v from 'valibot';
+import type { Batch, Batches } from '../data/batch.js';
+import { MnemeError } from '../errors.js';
+import { clipOption } from '../network/clipping.js';
+import type { Loss } from '../network/losses/loss.js';
+import type { NetworkContract } from '../network/network.js';
+import type { Schedule } from '../network/schedules.js';
+import type { Updater } from '../network/updaters/updater.js';
+import { parseOptions, wholeNumber } from '../options.js';
+import { type FitOptions, runFit } from './fit.js';
+import type { History } from './listener.js';
+import { Stepper, type StepResult } from './stepper.js';
+import { networkOf, type Trainable } from './trainable.js';
+
+const made = <Thing>(what: string, member: keyof Thing & string) =>
+  v.custom<Thing>((value) => typeof value === 'object' && value !== null && member in value, what);
+
+const schema = v.strictObject({
+  loss: made<Loss>('a loss, as losses.softmaxCrossEntropy() gives it', 'apply'),
+  updater: made<Updater>('an updater, as updaters.adam() gives it', 'scalars'),
+  clip: v.optional(clipOption),
+  schedule: v.optional(v.custom<Schedule>((value) => typeof value === 'function', 'a schedule')),
+  truncation: v.optional(wholeNumber(1)),
+});
+export type TrainerOptions = v.InferInput<typeof schema>;
+
+/**
+ * Makes a trainer. It keeps the updater's states from one `fit` to the next.
+ *
+ * @param subject a model or network
+ * @param options
+ * - `loss`, `updater`
+ * - `clip`: `{ globalNorm, epsilon? }` or `{ element }`; default none
+ * - `schedule`: factor of the learning rate over time, default `schedules.constant()`
+ * - `truncation`: the gradient flows back over that many steps at most (truncated backpropagation through time,
+ *   Williams and Peng 1990): longer sequences are cut, with one update a piece, the state carried over and not
+ *   differentiated through. Default: whole sequences
+ * @throws {MnemeError} `invalid-option`
+ * @example
+ * const trainer = createTrainer(model, {
+ *   loss: losses.softmaxCrossEntropy(),
+ *   updater: updaters.adam({ learningRate: 2e-3 }),
+ *   clip: { globalNorm: 5 },
+ * });
+ * const history = await trainer.fit(text.batches({ batch: 32, steps: 100 }), { epochs: 10 });
+ */
+export function createTrainer(subject: NetworkContract | Trainable, options: TrainerOptions): Trainer {
+  return new Trainer(subject, options);
+}
+
+export class Trainer {
+  readonly network: NetworkContract;
+  readonly #subject: NetworkContract | Trainable;
+  readonly #loss: Loss;
+  readonly #truncation: number | undefined;
+  readonly #stepper: Stepper;
+  #single = 0;
+  #release: () => void = () => undefined;
+
+  /** Use `createTrainer`. */
+  constructor(subject: NetworkContract | Trainable, options: TrainerOptions) {
+    const { loss, updater, clip, schedule = () => 1, truncation } = parseOptions(schema, options, 'createTrainer');
+    this.network = networkOf(subject);
+    if (truncation !== undefined && !this.network.outputSignal.sequence) {
+      throw new MnemeError(
+        'invalid-option',
+        `createTrainer: option 'truncation' needs a target at every step, but layer ${this.network.layerNames.at(-1)} gives one output a sequence: leave it out.`,
+      );
+    }
+    this.#subject = subject;
+    this.#loss = loss;
+    this.#truncation = truncation;
+    this.#stepper = new Stepper(this.network, { loss, updater, clip }, schedule);
+  }
+
+  /** Steps that took effect since this trainer was made. */
+  get iteration(): number {
+    return this.#stepper.completed;
+  }
+
+  /**
+   * Trains.
+   *
+   * A step that would write NaN or Infinity is refused, the fit rejects with `not-finite` and says what was first not
+   * finite, and the model is as it was after the step before.
+   *
+   * @param batches what to learn from; with `continues` in its batches, recurrent states are carried
+   * @param options
+   * - `epochs`: passes over the data; default 1 where `seconds` is not given
+   * - `seconds`: of training, validation and listeners not counted; a step under way is finished
+   * - `validation`: batches whose loss is measured after each pass and at the end, with states carried through them
+   * - `keepBest`: whether the network ends with the weights of the pass of lowest validation loss; default true
+   * - `signal`: an AbortSignal. It takes effect between steps; the fit then resolves with `stopped: 'aborted'`, and the
+   *   network is as it was after its last step
+   * - `listeners`: see `Listener`
+   * - `inFlight`: steps queued at once, default 3
+   * - `clock`: milliseconds, default `performance.now`
+   * @throws {MnemeError} `busy` while another fit of the same network runs; `insufficient-data`; `invalid-shape`,
+   *   `invalid-argument` (which layer or loss, expected and got); `out-of-range` (which id, where); `not-finite`
+   */
+  async fit(batches: Batches, options: FitOptions = {}): Promise<History> {
+    const release = this.network.occupy('fit');
+    try {
+      if ('network' in this.#subject && batches.vocabulary) this.#subject.vocabulary ??= batches.vocabulary;
+      const { network } = this;
+      return await runFit(
+        { network, loss: this.#loss, stepper: this.#stepper, truncation: this.#truncation },
+        batches,
+        options,
+      );
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * One step on one batch, for loops of one's own. Steps may be queued without waiting; they run in order. Where the
+   * batch says `continues`, it starts from the states the step before ended with.
+   *
+   * @param position where training stands, for the schedule; default `{ epoch: 0, fraction: 0 }`
+   */
+  async step(batch: Batch, position = { epoch: 0, fraction: 0 }): Promise<StepResult> {
+    if (this.#single === 0) this.#release = this.network.occupy('step');
+    this.#single += 1;
+    try {
+      return await this.#stepper.submit(batch, position);
+    } finally {
+      this.#single -= 1;
+      if (this.#single === 0) this.#release();
+    }
+  }
+
+  /** Frees the updater's states. The network stays. */
+  dispose(): void {
+    this.#stepper.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
