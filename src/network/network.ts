@@ -31,14 +31,16 @@ const signalOption = v.union([
   v.strictObject({ features: wholeNumber(1), sequence: v.optional(v.boolean(), true) }),
   v.strictObject({ vocabulary: wholeNumber(1), sequence: v.optional(v.boolean(), true) }),
 ]);
-const schema = v.strictObject({
+/** The options of a network, for the schema of whatever makes one. */
+export const networkEntries = {
   seed: v.optional(wholeNumber(0), 0),
   input: v.optional(signalOption),
   threads: v.optional(wholeNumber(1)),
   engine: v.optional(
     v.custom<Engine>((value) => typeof value === 'object' && value !== null && 'load' in value, 'an engine'),
   ),
-});
+};
+const schema = v.strictObject(networkEntries);
 export type NetworkOptions = v.InferInput<typeof schema>;
 
 /**
@@ -50,19 +52,24 @@ export type NetworkOptions = v.InferInput<typeof schema>;
  *   row is no sequence. Not needed when the first layer is `embedding` or `oneHot`
  * - `engine`: default the native one, or the reference where that cannot be loaded
  * - `threads`: of the network's stream; default the engine's
+ * @param where the function that the user called, for messages
  * @throws {MnemeError} `invalid-option`; `invalid-shape`: which layer, expected and got
  * @example
  * const network = createNetwork([layers.lstm({ units: 32 }), layers.dense({ units: 6 })], { input: { features: 8 } });
  */
-export function createNetwork(layers: readonly Layer[], options: NetworkOptions = {}): Network {
-  const { seed, input, threads, engine } = parseOptions(schema, options, 'createNetwork');
+export function createNetwork(
+  layers: readonly Layer[],
+  options: NetworkOptions = {},
+  where = 'createNetwork',
+): Network {
+  const { seed, input, threads, engine } = parseOptions(schema, options, where);
   const [first] = layers;
-  if (!first) throw new MnemeError('invalid-argument', 'createNetwork: a network needs at least one layer, got none.');
+  if (!first) throw new MnemeError('invalid-argument', `${where}: a network needs at least one layer, got none.`);
   const signal = input ? signalOf(input) : first.input;
   if (!signal) {
     throw new MnemeError(
       'invalid-option',
-      `createNetwork: the first layer, ${first.kind}, does not tell what it reads: say so with input: { features: N }, or begin with layers.embedding.`,
+      `${where}: the first layer, ${first.kind}, does not tell what it reads: say so with input: { features: N }, or begin with layers.embedding.`,
     );
   }
   return new Network(layers, signal, seed, engine ?? defaultEngine(), threads);

@@ -1,0 +1,112 @@
+/** Networks on disk: a directory with `model.json` (layers, seed, vocabulary) and a safetensors file of parameters. */
+import type { Engine } from '../compute/engine/engine.js';
+import { printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
+import { MnemeError } from '../errors.js';
+import type { Activation } from '../network/activations.js';
+import type { NetworkContract } from '../network/contract.js';
+import { createNetwork, type Network, type NetworkOptions } from '../network/network.js';
+import { describeModel, invalid, layersOf, type ModelDescription } from './model-description.js';
+import { readModelDirectory, writeModelDirectory } from './model-directory.js';
+import { digestOf, formatSafetensors, parseSafetensors } from './safetensors.js';
+import { tensorOfStored } from './stored-tensor.js';
+
+export interface ModelFileOptions {
+  /** Default: as `createNetwork` chooses. */
+  readonly engine?: Engine | undefined;
+  readonly threads?: number | undefined;
+  /** The activations made with `activation` that the model uses: a file holds only their names. */
+  readonly activations?: readonly Activation[] | undefined;
+}
+
+/**
+ * Saves a network as it is when all that was queued before has run. An interrupted save leaves what was there.
+ *
+ * @param extras `vocabulary`: plain data to keep beside the network
+ * @throws {MnemeError} `file-write`, `not-finite` (which parameter: what is on disk stays), `invalid-argument` for a
+ *   layer that could not be loaded again, `disposed`
+ */
+export async function saveNetwork(
+  network: NetworkContract,
+  directory: string,
+  extras: { readonly vocabulary?: unknown } = {},
+): Promise<void> {
+  const pieces = formatSafetensors(namedParameters(network, await network.readParameters()), { format: 'mneme' });
+  const sha256 = digestOf(pieces);
+  const parameters = {
+    file: `parameters.${sha256.slice(0, 16)}.safetensors`,
+    sha256,
+    bytes: pieces.reduce((sum, piece) => sum + piece.length, 0),
+  };
+  await writeModelDirectory(directory, describeModel(network, parameters, extras.vocabulary), pieces);
+}
+
+/**
+ * Loads a network with the very parameters it was saved with; no initializer runs.
+ *
+ * @throws {MnemeError} `file-missing`; `file-invalid` (which file, and what is wrong with it: truncated, changed, unknown
+ *   layers, shapes that do not fit); `out-of-memory`; `engine-unavailable`
+ */
+export async function loadNetwork(
+  directory: string,
+  options: ModelFileOptions = {},
+): Promise<{ readonly network: Network; readonly vocabulary?: unknown }> {
+  const { description, parameters } = await readModelDirectory(directory);
+  const network = networkOf(description, options, `${directory}/model.json`);
+  try {
+    const file = `${directory}/${description.parameters.file}`;
+    await network.writeParameters(flatParameters(network, parameters, file));
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
+  return { network, vocabulary: description.vocabulary };
+}
+
+function networkOf(description: ModelDescription, options: ModelFileOptions, file: string): Network {
+  const { kind: _, ...input } = description.input;
+  const layers = layersOf(description, options.activations ?? [], file);
+  const settings: NetworkOptions = {
+    seed: description.seed,
+    input,
+    ...(options.engine ? { engine: options.engine } : {}),
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+  };
+  try {
+    return createNetwork(layers, settings);
+  } catch (error) {
+    if (!(error instanceof MnemeError) || error.code !== 'invalid-shape') throw error;
+    throw invalid(file, error.message.replace(/\.$/, ''));
+  }
+}
+
+function namedParameters(network: NetworkContract, values: Float32Array): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const { name, offset, length, shape } of network.parameterLayout) {
+    const data = values.subarray(offset, offset + length);
+    const wrong = data.findIndex((x) => !Number.isFinite(x));
+    if (wrong >= 0) {
+      throw new MnemeError('not-finite', `Element ${wrong} of '${name}' is ${data[wrong]}: the model was not saved.`);
+    }
+    tensors.set(name, tensor(data, shape));
+  }
+  return tensors;
+}
+
+function flatParameters(network: NetworkContract, bytes: Uint8Array, file: string): Float32Array {
+  const { tensors } = parseSafetensors(bytes, file);
+  const places = network.parameterLayout;
+  for (const name of tensors.keys()) {
+    if (!places.some((place) => place.name === name)) throw invalid(file, `no layer has the parameter '${name}'`);
+  }
+  const found = places.map(({ name, shape }) => {
+    const stored = tensors.get(name);
+    if (!stored) throw invalid(file, `the parameter '${name}' is missing`);
+    if (stored.dtype === 'F32' && sameShape(stored.shape, shape)) return tensorOfStored(stored, name).data;
+    const actual = `${stored.dtype} ${printShape(stored.shape)}`;
+    throw invalid(file, `the parameter '${name}' must be F32 ${printShape(shape)}, and is ${actual}`);
+  });
+  // Only now that the file is known to hold as many: a description may ask for any size.
+  const values = new Float32Array(network.parameterCount);
+  for (const [index, { offset }] of places.entries()) values.set(found[index]!, offset);
+  return values;
+}
