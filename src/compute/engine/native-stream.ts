@@ -1,0 +1,172 @@
+/** A stream of the native engine: checks and copies what is submitted, and settles promises in order. */
+import { MnemeError } from '../../errors.js';
+import { arenas, type Program } from '../program.js';
+import { type Dtype, elementCount, type NumericArray, type Tensor } from '../tensor.js';
+import { type Addon, callAddon, fromAddon } from './addon.js';
+import type { Memory, Outputs, Stream, Submission } from './engine.js';
+import { NativeMemory, NativeProgram, whenAbandoned } from './native-handles.js';
+import { checkInputs, checkRepeat } from './submission.js';
+
+/** Something in flight: where its results go, and what to do then. */
+interface Pending {
+  readonly arrays: readonly NumericArray[];
+  resolve(): void;
+  reject(error: MnemeError): void;
+}
+
+const persistent = arenas.filter((arena) => arena === 'parameters' || arena === 'updater' || arena === 'state');
+type Persistent = keyof Submission['memories'];
+
+export class NativeStream implements Stream {
+  readonly id: number;
+  private readonly queue: Pending[] = [];
+  // Kept here because the addon itself holds it only while work is in flight.
+  private readonly settle: (count: number) => void;
+  private closing: Promise<void> | undefined;
+  private drained: (() => void) | undefined;
+
+  constructor(
+    private readonly addon: Addon,
+    readonly threads: number,
+  ) {
+    this.settle = (count) => this.settleOldest(count);
+    const id = callAddon('createStream', () => addon.createStream(threads, this.settle));
+    this.id = id;
+    whenAbandoned(this, () => addon.disposeStream(id));
+  }
+
+  get pending(): number {
+    return this.queue.length;
+  }
+
+  submit({ program: loaded, memories, inputs, repeat = 1 }: Submission): Promise<Outputs> {
+    return new Promise((resolve, reject) => {
+      this.refuseClosed('submit');
+      const program = checkProgram(loaded);
+      const where = `program '${program.program.name}'`;
+      const [parameters, updater, state] = persistent.map((arena) =>
+        memoryFor(program.program, arena as Persistent, memories[arena as Persistent]),
+      );
+      const times = checkRepeat(repeat);
+      const arrays = checkInputs(program.program, inputs, ['f32']);
+      const outputs = makeOutputs(program.program, times);
+      callAddon(where, () => this.addon.submit(this.id, program.id, parameters!, updater!, state!, times, arrays));
+      this.queue.push({
+        arrays: Object.values(outputs).map(({ data }) => data),
+        resolve: () => resolve(outputs),
+        reject,
+      });
+    });
+  }
+
+  write(memory: Memory, offset: number, data: NumericArray): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.refuseClosed('write');
+      const { id } = checkRange('write', memory, offset, data.length);
+      if (!(data instanceof Float32Array || data instanceof Int32Array)) {
+        const got = (data as object)?.constructor.name;
+        throw new MnemeError('invalid-argument', `write: data must be a Float32Array or an Int32Array, got ${got}.`);
+      }
+      callAddon('write', () => this.addon.write(this.id, id, offset, data));
+      this.queue.push({ arrays: [], resolve, reject });
+    });
+  }
+
+  read(memory: Memory, offset: number, length: number, dtype: 'f32' | 'i32'): Promise<NumericArray> {
+    return new Promise((resolve, reject) => {
+      this.refuseClosed('read');
+      const { id } = checkRange('read', memory, offset, length);
+      const array = makeArray(dtype, length);
+      callAddon('read', () => this.addon.read(this.id, id, offset, length));
+      this.queue.push({ arrays: [array], resolve: () => resolve(array), reject });
+    });
+  }
+
+  close(): Promise<void> {
+    this.closing ??= new Promise<void>((resolve) => {
+      this.drained = resolve;
+      if (this.queue.length === 0) resolve();
+    }).then(() => void this.addon.disposeStream(this.id));
+    return this.closing;
+  }
+
+  private settleOldest(count: number): void {
+    for (let index = 0; index < count; index++) {
+      const { arrays, resolve, reject } = this.queue.shift()!;
+      try {
+        this.addon.collect(this.id, arrays);
+        resolve();
+      } catch (error) {
+        reject(fromAddon('step', error));
+      }
+    }
+    if (this.queue.length === 0) this.drained?.();
+  }
+
+  private refuseClosed(where: string): void {
+    if (this.closing) throw new MnemeError('disposed', `${where}: the stream is closed. Create another one.`);
+  }
+}
+
+function checkProgram(loaded: unknown): NativeProgram {
+  if (!(loaded instanceof NativeProgram)) {
+    throw new MnemeError('invalid-argument', 'submit: program must be one that the native engine has loaded.');
+  }
+  if (loaded.disposed)
+    throw new MnemeError('disposed', `submit: program '${loaded.program.name}' has been disposed of.`);
+  return loaded;
+}
+
+/** The memory's number, 0 where the program needs none. */
+function memoryFor(program: Program, arena: Persistent, memory: Memory | undefined): number {
+  const needed = program.sizes[arena];
+  if (needed === 0) return 0;
+  const where = `program '${program.name}', ${arena} memory`;
+  if (memory === undefined) {
+    throw new MnemeError('invalid-argument', `${where} is missing: give one of at least ${needed} elements.`);
+  }
+  const { id, length } = checkMemory(where, memory);
+  if (length < needed) {
+    throw new MnemeError('invalid-shape', `${where} must have at least ${needed} elements, got ${length}.`);
+  }
+  return id;
+}
+
+function checkMemory(where: string, memory: Memory): NativeMemory {
+  if (!(memory instanceof NativeMemory)) {
+    throw new MnemeError('invalid-argument', `${where}: the memory must be one that the native engine has allocated.`);
+  }
+  if (memory.disposed) throw new MnemeError('disposed', `${where}: the memory has been disposed of.`);
+  return memory;
+}
+
+function checkRange(where: string, memory: Memory, offset: number, length: number): NativeMemory {
+  const checked = checkMemory(where, memory);
+  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (!whole || offset + length > checked.length) {
+    throw new MnemeError(
+      'out-of-range',
+      `${where}: elements ${offset} to ${offset + length} do not lie in a memory of ${checked.length}.`,
+    );
+  }
+  return checked;
+}
+
+function makeOutputs(program: Program, repeat: number): Record<string, Tensor> {
+  const outputs: Record<string, Tensor> = {};
+  for (const { name, buffer } of program.outputs) {
+    const { dtype, shape } = program.buffers[buffer]!;
+    const full = repeat === 1 ? shape : [repeat, ...shape];
+    outputs[name] = { dtype, shape: full, data: makeArray(dtype, elementCount(full)) };
+  }
+  return outputs;
+}
+
+function makeArray(dtype: Dtype, length: number): NumericArray {
+  try {
+    return dtype === 'i32' ? new Int32Array(length) : new Float32Array(length);
+  } catch (cause) {
+    const gib = ((length * 4) / 2 ** 30).toFixed(1);
+    throw new MnemeError('out-of-memory', `an output of ${gib} GiB cannot be allocated.`, { cause });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The native engine: programs run by the C++ addon on threads of its own. Meaning is checked here, with names in
+ * the messages; the addon checks everything again that could make it leave its memory.
+ */
+import { MnemeError } from '../../errors.js';
+import type { Program } from '../program.js';
+import { type Addon, callAddon } from './addon.js';
+import { encodeProgram } from './encoding.js';
+import type { Engine } from './engine.js';
+import { NativeMemory, NativeProgram } from './native-handles.js';
+import { NativeStream } from './native-stream.js';
+
+export interface NativeEngineOptions {
+  readonly addon: Addon;
+  /** `avx512`, `avx2` or `portable`. Default: the best this machine has. */
+  readonly instructionSet?: string;
+  /** Threads of a stream that does not say otherwise. Default: the cores this process may use. */
+  readonly threads?: number;
+}
+
+/**
+ * Makes an engine on the addon.
+ *
+ * @throws {MnemeError} `invalid-option` if this machine has not got the instruction set
+ */
+export function createNativeEngine({ addon, instructionSet: forced, threads }: NativeEngineOptions): Engine {
+  const machine = addon.machine();
+  if (forced !== undefined && !machine.instructionSets.includes(forced)) {
+    throw new MnemeError(
+      'invalid-option',
+      `instruction set '${forced}' (MNEME_ISA) is not available; this build has for this processor: ` +
+        `${machine.instructionSets.join(', ')}.`,
+    );
+  }
+  const instructionSet = forced ?? addon.selectInstructionSet('');
+  const defaultThreads = threads ?? machine.cores;
+
+  return {
+    name: 'native',
+    instructionSet,
+    precision: 'f32',
+    defaultThreads,
+    load(program) {
+      const words = encodeProgram(program);
+      const { scratch, input, output } = program.sizes;
+      refuseTooLarge(`program '${program.name}'`, scratch + input + output, machine.memoryBytes);
+      const id = callAddon(`program '${program.name}'`, () => addon.loadProgram(instructionSet, words));
+      return new NativeProgram(addon, id, copyOf(program));
+    },
+    allocate(elements) {
+      if (!Number.isSafeInteger(elements) || elements < 0) {
+        throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${elements}.`);
+      }
+      refuseTooLarge('memory', elements, machine.memoryBytes);
+      const id = callAddon('memory', () => addon.allocateMemory(elements));
+      return new NativeMemory(addon, id, elements);
+    },
+    createStream(options = {}) {
+      return new NativeStream(addon, options.threads ?? defaultThreads);
+    },
+  };
+}
+
+/** A copy of what is looked at after loading. */
+function copyOf(program: Program): Program {
+  const { buffers, inputs, outputs, sizes } = program;
+  return { ...program, ...structuredClone({ buffers, inputs, outputs, sizes }) };
+}
+
+function refuseTooLarge(what: string, elements: number, limitBytes: number): void {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const limit = Math.min(limitBytes, (2 ** 31 - 1) * 4);
+  if (elements * 4 <= limit) return;
+  const reason = limit < limitBytes ? 'one piece of memory has at most' : 'this process may use at most';
+  throw new MnemeError(
+    'out-of-memory',
+    `${what} needs ${gib(elements * 4)}, ${reason} ${gib(limit)}. Use fewer units, smaller batches or shorter sequences.`,
+  );
+}
