@@ -8,6 +8,7 @@ import type { Batch } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import type { BatchShape } from './batch-shape.js';
+import { inputsFor } from './engine-numbers.js';
 import { differentiated, type TrainingRule } from './train-step.js';
 
 /** A step that had no effect: its batch, and the memories as they were before it. */
@@ -46,7 +47,7 @@ export async function diagnose(
   const outputs = await network.stream.submit({
     program,
     memories,
-    inputs: { input: batch.inputs, targets: batch.targets },
+    inputs: inputsFor(network.engine, program, { input: batch.inputs, targets: batch.targets }),
   });
   const first = program.program.outputs.map((port) => port.name).find((label) => outputs[label]!.data[0] === 0);
   if (first?.startsWith('parameter')) return tell(`${first} holds NaN or Infinity`, 'Set it anew.');

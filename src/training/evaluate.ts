@@ -7,6 +7,7 @@ import type { NetworkContract } from '../network/network.js';
 import { parseOptions, wholeNumber } from '../options.js';
 import { batchShape } from './batch-shape.js';
 import { strangeData } from './diagnosis.js';
+import { inputsFor } from './engine-numbers.js';
 import { evaluationStep } from './evaluation-step.js';
 import { Queue } from './queue.js';
 import { CarriedStates } from './states.js';
@@ -62,7 +63,7 @@ export async function evaluate(
         const outputs = await network.stream.submit({
           program,
           memories: { parameters: network.memory, state },
-          inputs: { input: batch.inputs, targets: batch.targets },
+          inputs: inputsFor(network.engine, program, { input: batch.inputs, targets: batch.targets }),
         });
         const value = outputs.loss!.data[0]!;
         if (!Number.isFinite(value)) {

@@ -1,12 +1,12 @@
 /** Runs training steps of one network, in order, and keeps what goes from step to step. */
 import type { Memory } from '../compute/engine/engine.js';
-import type { NumericArray } from '../compute/tensor.js';
 import type { Batch } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import type { Schedule } from '../network/schedules.js';
 import { batchShape } from './batch-shape.js';
 import { diagnose, type Suspect } from './diagnosis.js';
+import { inputsFor, reals } from './engine-numbers.js';
 import { CarriedStates } from './states.js';
 import { sequenceModulus, type TrainingRule, trainStep, updaterLayout } from './train-step.js';
 
@@ -65,17 +65,14 @@ export class Stepper {
       trainStep(this.#network, this.#rule, shape),
     );
     const memories = { parameters, updater: this.#updaterMemory(), state };
-    const scalar = (value: number): NumericArray =>
-      engine.precision === 'f64' ? Float64Array.of(value) : Float32Array.of(value);
-    const scalars = Object.entries(updater.scalars(iteration, learningRate)).map(
-      ([name, value]) => [name, scalar(value)] as const,
-    );
-    const inputs = {
+    const inputs = inputsFor(engine, program, {
       input: batch.inputs,
       targets: batch.targets,
-      sequence: scalar(sequence % sequenceModulus),
-      ...Object.fromEntries(scalars),
-    };
+      sequence: reals(engine, [sequence % sequenceModulus]),
+      ...Object.fromEntries(
+        Object.entries(updater.scalars(iteration, learningRate)).map(([name, value]) => [name, reals(engine, [value])]),
+      ),
+    });
     this.#queued += 1;
     try {
       const outputs = await stream.submit({ program, memories, inputs });
@@ -115,7 +112,9 @@ export class Stepper {
     for (const { start, offset } of layout.states) {
       // In stream order, before the first step; it can only fail by disposal.
       if (start !== 0)
-        stream.write(memory, offset, new Float64Array(parameterCount).fill(start)).catch(() => undefined);
+        stream
+          .write(memory, offset, reals(engine, new Float64Array(parameterCount).fill(start)))
+          .catch(() => undefined);
     }
     this.#updater = memory;
     return memory;

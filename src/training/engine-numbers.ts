@@ -1,0 +1,22 @@
+/** Numbers in the precision of an engine, and the inputs that a program asks for. */
+import type { Engine, LoadedProgram } from '../compute/engine/engine.js';
+import type { NumericArray, Tensor } from '../compute/tensor.js';
+
+/** Real numbers as the engine takes them. */
+export const reals = ({ precision }: Engine, values: ArrayLike<number>): NumericArray =>
+  precision === 'f64' ? Float64Array.from(values) : Float32Array.from(values);
+
+/** Of the given inputs those that the program has ports for: a port that nothing depends on is not in it. */
+export function inputsFor(
+  engine: Engine,
+  { program }: LoadedProgram,
+  given: Readonly<Record<string, NumericArray | Tensor>>,
+): Record<string, NumericArray> {
+  return Object.fromEntries(
+    program.inputs.map(({ name }) => {
+      const value = given[name]!;
+      const data = ArrayBuffer.isView(value) ? value : value.data;
+      return [name, engine.precision === 'f32' && data instanceof Float64Array ? Float32Array.from(data) : data];
+    }),
+  );
+}
