@@ -7,7 +7,7 @@ import { constant, differentiate, type Expression, encode, floatBits, variable }
 import { makeNode, type Node, type Operation, reshape, type Value } from '../graph.js';
 import { elementCount, type Shape } from '../tensor.js';
 import { stretchOf } from './broadcast.js';
-import { mapReference, reduceReference } from './elementwiseReference.js';
+import { mapReference, reduceReference } from './elementwise-reference.js';
 import { foldInputs } from './fold.js';
 import { expectDtype, f32, i32, leadingOf, trafficOf } from './operand.js';
 

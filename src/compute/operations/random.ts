@@ -1,7 +1,7 @@
 /** `random`: new random numbers each step, by counter. */
 import { makeNode, type Operation, type Value } from '../graph.js';
 import { normals, seedWords, uniforms } from '../random.js';
-import { elementCount, type Shape } from '../tensor.js';
+import type { Shape } from '../tensor.js';
 import { expectShape, f32, trafficOf } from './operand.js';
 
 export interface RandomOptions {

@@ -1,0 +1,60 @@
+/** All operations: what builds graphs of them, and the table by which engines find them. */
+import type { Operation } from '../graph.js';
+import { assignOperation } from './assign.js';
+import { concatenateOperation } from './concatenate.js';
+import { mapOperation, reduceOperation } from './elementwise.js';
+import { embeddingGradientOperation, embeddingOperation } from './embedding.js';
+import { finiteOperation } from './finite.js';
+import { incrementOperation } from './increment.js';
+import { matmulOperation } from './matmul.js';
+import { oneHotOperation } from './one-hot.js';
+import { randomOperation } from './random.js';
+import { recurrentOperation } from './recurrent.js';
+import { recurrentGradientOperation } from './recurrent-gradient.js';
+import { sampleOperation } from './sample.js';
+import { padOperation, sliceOperation } from './slice.js';
+import { softmaxOperation } from './softmax.js';
+import { softmaxCrossEntropyOperation } from './softmax-cross-entropy.js';
+import { transposeOperation } from './transpose.js';
+
+export { concatenate } from './concatenate.js';
+export { filled } from './elementwise.js';
+export { embedding } from './embedding.js';
+export { finite } from './finite.js';
+export { increment } from './increment.js';
+export { guardedMap, map } from './map.js';
+export { type MatmulOptions, matmul } from './matmul.js';
+export { oneHot } from './one-hot.js';
+export { type RandomOptions, random } from './random.js';
+export { type CellActivation, type RecurrentOptions, type RecurrentResult, recurrent } from './recurrent.js';
+export { type ReduceOptions, reduceMaximum, reduceSum } from './reduce.js';
+export { sample } from './sample.js';
+export { pad, slice } from './slice.js';
+export { softmax } from './softmax.js';
+export { softmaxCrossEntropy } from './softmax-cross-entropy.js';
+export { transpose } from './transpose.js';
+
+/** One entry an operation, by its name in programs; in the order of docs/architecture.md. */
+export const operations: ReadonlyMap<string, Operation> = new Map(
+  [
+    matmulOperation,
+    recurrentOperation,
+    recurrentGradientOperation,
+    softmaxCrossEntropyOperation,
+    softmaxOperation,
+    embeddingOperation,
+    embeddingGradientOperation,
+    oneHotOperation,
+    mapOperation,
+    reduceOperation,
+    transposeOperation,
+    concatenateOperation,
+    sliceOperation,
+    padOperation,
+    randomOperation,
+    sampleOperation,
+    incrementOperation,
+    assignOperation,
+    finiteOperation,
+  ].map((operation) => [operation.name, operation]),
+);

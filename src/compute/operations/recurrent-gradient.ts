@@ -1,0 +1,50 @@
+/** `recurrentGradient`: backward through `recurrent`, from what it kept on its tape. */
+import type { Operation } from '../graph.js';
+import { expectShape, f32, trafficOf } from './operand.js';
+import { recurrentGradientReference } from './recurrent-gradient-reference.js';
+import {
+  recurrentAttributes,
+  recurrentFlops,
+  recurrentSizes,
+  recurrentWords,
+  tapeLength,
+} from './recurrent-operands.js';
+
+/**
+ * Inputs: those of `recurrent`, then y, tape (overwritten), dy?, dFinalHidden?, dFinalCell?. Outputs: the gradients of
+ * the inputs of `recurrent`, in the same order.
+ */
+export const recurrentGradientOperation: Operation = {
+  name: 'recurrentGradient',
+  shape: (inputs, attributes) => {
+    const settings = recurrentAttributes(attributes);
+    const sizes = recurrentSizes('recurrentGradient', inputs, settings);
+    const { time, batch, inputs: width, units, gates, ids } = sizes;
+    const [, , , bias, recurrentBias, initialHidden, initialCell, y, tape, dy, dFinalHidden, dFinalCell] = inputs;
+    expectShape('recurrentGradient: y', y, [time, batch, units]);
+    expectShape('recurrentGradient: tape', tape, [tapeLength(sizes, settings)]);
+    expectShape('recurrentGradient: dy', dy, [time, batch, units]);
+    expectShape('recurrentGradient: dFinalHidden', dFinalHidden, [batch, units]);
+    expectShape('recurrentGradient: dFinalCell', dFinalCell, [batch, units]);
+    return [
+      ids ? undefined : f32([time, batch, width]),
+      f32([width, gates * units]),
+      f32([units, gates * units]),
+      bias && f32([gates * units]),
+      recurrentBias && f32([gates * units]),
+      initialHidden && f32([batch, units]),
+      initialCell && f32([batch, units]),
+    ];
+  },
+  reference: recurrentGradientReference,
+  words: ({ attributes }) => recurrentWords(attributes),
+  cost: (node) => {
+    const sizes = recurrentSizes('recurrentGradient', node.inputs, recurrentAttributes(node.attributes));
+    // Two products for each of forward's: one for the weights, one for what goes further back.
+    const { time, batch, inputs, units, gates, ids } = sizes;
+    const dropped = node.outputs[0] || ids ? 0 : 2 * time * batch * inputs * gates * units;
+    return { flops: 2 * recurrentFlops(sizes) - dropped, bytes: trafficOf(node) };
+  },
+  consumes: [8],
+  optionalOutputs: [0, 3, 4, 5, 6],
+};

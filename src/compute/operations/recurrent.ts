@@ -1,0 +1,117 @@
+/** `recurrent`: a simple RNN, LSTM or GRU over whole sequences, time-major. The cells are written down in `cells/`. */
+
+import { MnemeError } from '../../errors.js';
+import { type Expression, variable } from '../expression.js';
+import { makeNode, type Operation, type Value } from '../graph.js';
+import { f32, trafficOf } from './operand.js';
+import { recurrentGradientOperation } from './recurrent-gradient.js';
+import {
+  type CellKind,
+  type RecurrentAttributes,
+  recurrentAttributes,
+  recurrentFlops,
+  recurrentSizes,
+  recurrentWords,
+  tapeLength,
+} from './recurrent-operands.js';
+import { recurrentReference } from './recurrent-reference.js';
+
+/** An activation: the number by which kernels know it (0: by its expression), and the expression. */
+export interface CellActivation {
+  readonly kind: 0 | 1 | 2 | 3 | 4 | 5;
+  readonly expression: (x: Expression) => Expression;
+}
+
+export interface RecurrentOptions {
+  readonly cell: CellKind;
+  /** `[T, B, I]` f32, or ids `[T, B]` i32 that stand for one-hot vectors; those of a `oneHot` are taken by themselves. */
+  readonly input: Value;
+  /** `[I, gates·units]` */
+  readonly kernel: Value;
+  /** `[units, gates·units]` */
+  readonly recurrentKernel: Value;
+  /** `[gates·units]` */
+  readonly bias?: Value | undefined;
+  /** `[gates·units]`, on the recurrent product: GRU with `resetAfter` only. */
+  readonly recurrentBias?: Value | undefined;
+  /** `[B, units]`; zeros if absent. */
+  readonly initialHidden?: Value | undefined;
+  /** `[B, units]`, LSTM only; zeros if absent. */
+  readonly initialCell?: Value | undefined;
+  /** GRU: the reset gate acts on the recurrent product, not on what goes into it. Default false. */
+  readonly resetAfter?: boolean | undefined;
+  readonly gateActivation: CellActivation;
+  readonly activation: CellActivation;
+  /** Gradients can be taken. */
+  readonly training: boolean;
+}
+
+export interface RecurrentResult {
+  /** `[T, B, units]` */
+  readonly output: Value;
+  /** `[B, units]`, after the last step. */
+  readonly finalHidden: Value;
+  /** LSTM only. */
+  readonly finalCell?: Value;
+}
+
+/**
+ * Runs a cell over a sequence. Gate order: LSTM i, f, g, o; GRU r, z, n.
+ *
+ * @throws {MnemeError} `invalid-shape`
+ * @example
+ * const { output, finalHidden } = recurrent({ cell: 'gru', input, kernel, recurrentKernel, bias, gateActivation, activation, training });
+ */
+export function recurrent(options: RecurrentOptions): RecurrentResult {
+  const { cell, resetAfter = false, gateActivation, activation, training } = options;
+  const { kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell } = options;
+  const build = ({ kind, expression }: CellActivation) => ({ kind, expression: expression(variable(0)) });
+  const attributes: RecurrentAttributes & { readonly training: boolean } = {
+    cell,
+    resetAfter,
+    gateActivation: build(gateActivation),
+    activation: build(activation),
+    training,
+  };
+  const inputs = [idsOf(options.input), kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell];
+  const [output, finalHidden, finalCell] = makeNode(recurrentOperation, inputs, { ...attributes }).outputs;
+  return { output: output!, finalHidden: finalHidden!, ...(finalCell ? { finalCell } : {}) };
+}
+
+export const recurrentOperation: Operation = {
+  name: 'recurrent',
+  shape: (inputs, attributes) => {
+    const settings = recurrentAttributes(attributes);
+    const sizes = recurrentSizes('recurrent', inputs, settings);
+    const { time, batch, units } = sizes;
+    return [
+      f32([time, batch, units]),
+      f32([batch, units]),
+      settings.cell === 'lstm' ? f32([batch, units]) : undefined,
+      attributes['training'] ? f32([tapeLength(sizes, settings)]) : undefined,
+    ];
+  },
+  gradient: (node, [dy, dFinalHidden, dFinalCell], wanted) => {
+    const [output, , , tape] = node.outputs;
+    if (!tape) {
+      throw new MnemeError('invalid-argument', 'recurrent: gradients need a graph that was built for training.');
+    }
+    const { training, ...attributes } = node.attributes;
+    const inputs = [...node.inputs, output, tape, dy, dFinalHidden, dFinalCell];
+    const results = makeNode(recurrentGradientOperation, inputs, attributes).outputs;
+    return node.inputs.map((_, index) => (wanted[index] ? results[index] : undefined));
+  },
+  reference: recurrentReference,
+  words: ({ attributes }) => recurrentWords(attributes),
+  cost: (node) => {
+    const sizes = recurrentSizes('recurrent', node.inputs, recurrentAttributes(node.attributes));
+    return { flops: recurrentFlops(sizes), bytes: trafficOf(node) };
+  },
+  optionalOutputs: [1, 2, 3],
+};
+
+/** The ids behind a one-hot input. */
+function idsOf(input: Value): Value {
+  const [ids] = input.node.inputs;
+  return input.node.operation?.name === 'oneHot' && ids ? ids : input;
+}
