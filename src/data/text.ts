@@ -8,7 +8,14 @@ import type { Batches } from './batch.js';
 import { createByteCollector, createSymbolCollector, type IdArray } from './symbol-ids.js';
 import { type TextBatchesOptions, textBatches } from './text-batches.js';
 import { createUtf8Reader } from './utf8.js';
-import { byteVocabulary, characterVocabulary, refuseLoneSurrogates, type Vocabulary } from './vocabulary.js';
+import {
+  byteVocabulary,
+  characterVocabulary,
+  refuseLoneSurrogates,
+  type TextUnit,
+  unknownSymbol,
+  type Vocabulary,
+} from './vocabulary.js';
 
 /** Consecutive symbols of a text. */
 export interface TextPart {
@@ -40,8 +47,12 @@ export interface Text {
 
 const share = v.optional(finiteNumber({ minimum: 0, below: 1 }), 0);
 const textSchema = v.strictObject({
-  /** What a symbol is. Default `character`: a Unicode code point. */
-  unit: v.optional(v.picklist(['character', 'byte']), 'character'),
+  /** What a symbol is. Default: as in `vocabulary`, or `character`, a Unicode code point. */
+  unit: v.optional(v.picklist(['character', 'byte'])),
+  /** Read with this vocabulary, such as that of a model trained on another text. Default: that of this text. */
+  vocabulary: v.optional(
+    v.custom<Vocabulary>((value) => typeof value === 'object' && value !== null && 'encode' in value, 'a vocabulary'),
+  ),
   /** Share of the symbols, in [0, 1), taken from behind the training part. Default 0. */
   validation: share,
   /** Share of the symbols, in [0, 1), taken from the end. Default 0. */
@@ -60,8 +71,8 @@ export type TextOptions = v.InferInput<typeof textSchema>;
  * The parts follow each other in the file: training, validation, test; `validation` and `test` get
  * `floor(share * length)` symbols.
  *
- * @throws {MnemeError} `file-missing`, `invalid-text` (not UTF-8: with the offset of the byte), `insufficient-data`
- *   (empty), `invalid-option`, `aborted`
+ * @throws {MnemeError} `file-missing`, `invalid-text` (not UTF-8: with the offset of the byte; a symbol that the given
+ *   vocabulary has not: which, and where), `insufficient-data` (empty), `invalid-option`, `aborted`
  * @example
  * const text = await openText('moby-dick.txt', { validation: 0.05 });
  * text.vocabulary.size; // 94
@@ -74,9 +85,11 @@ export async function openText(path: string, options: TextOptions = {}): Promise
     ...(parsed.signal ? { signal: parsed.signal } : {}),
   });
   try {
-    const { ids, vocabulary } =
-      parsed.unit === 'byte' ? await readBytes(stream, expected) : await readCharacters(stream, path, expected);
-    return makeText(ids, vocabulary, parsed, path);
+    const symbols =
+      unitOf(parsed, 'openText') === 'byte'
+        ? await readBytes(stream, expected)
+        : await readCharacters(stream, path, expected);
+    return makeText(symbols, parsed, path);
   } catch (error) {
     throw parsed.signal?.aborted
       ? new MnemeError('aborted', `openText: stopped while reading ${path}.`)
@@ -87,7 +100,8 @@ export async function openText(path: string, options: TextOptions = {}): Promise
 /**
  * The same for a text in memory.
  *
- * @throws {MnemeError} `invalid-text` (half a surrogate pair), `insufficient-data` (empty), `invalid-option`
+ * @throws {MnemeError} `invalid-text` (half a surrogate pair; a symbol that the given vocabulary has not),
+ *   `insufficient-data` (empty), `invalid-option`
  * @example
  * textFromString('to be or not to be').vocabulary.size; // 7
  */
@@ -97,12 +111,13 @@ export function textFromString(content: string, options: Omit<TextOptions, 'sign
     throw new MnemeError('invalid-argument', `textFromString: expected a string, got ${typeof content}.`);
   }
   refuseLoneSurrogates(content, 'textFromString');
-  if (parsed.unit === 'byte')
-    return makeText(new TextEncoder().encode(content), byteVocabulary(), parsed, 'the string');
+  if (unitOf(parsed, 'textFromString') === 'byte') {
+    return makeText({ ids: new TextEncoder().encode(content), vocabulary: byteVocabulary() }, parsed, 'the string');
+  }
   const collector = createSymbolCollector(content.length);
   for (const symbol of content) collector.push(symbol.codePointAt(0)!);
   const { symbols, ids } = collector.finish();
-  return makeText(ids, characterVocabulary(symbols), parsed, 'the string');
+  return makeText({ ids, vocabulary: characterVocabulary(symbols) }, parsed, 'the string');
 }
 
 interface Symbols {
@@ -131,12 +146,34 @@ async function readBytes(stream: AsyncIterable<Uint8Array>, expected: number): P
   return { ids: collector.finish(), vocabulary: byteVocabulary() };
 }
 
-function makeText(
-  ids: IdArray,
-  vocabulary: Vocabulary,
-  { validation, test }: { readonly validation: number; readonly test: number },
-  source: string,
-): Text {
+type Settings = v.InferOutput<typeof textSchema>;
+
+function unitOf({ unit, vocabulary }: Settings, where: string): TextUnit {
+  if (unit && vocabulary && unit !== vocabulary.unit) {
+    throw new MnemeError(
+      'invalid-option',
+      `${where}: unit '${unit}' does not fit a vocabulary whose unit is '${vocabulary.unit}': leave one of them out.`,
+    );
+  }
+  return unit ?? vocabulary?.unit ?? 'character';
+}
+
+/** The same symbols by the ids of another vocabulary of the same unit. */
+function translated({ ids, vocabulary: own }: Symbols, vocabulary: Vocabulary, source: string): IdArray {
+  const idOf = new Map(vocabulary.symbols.map((symbol, id) => [symbol, id]));
+  const translation = own.symbols.map((symbol) => idOf.get(symbol) ?? -1);
+  const unknown = ids.findIndex((id) => translation[id] === -1);
+  if (unknown >= 0) throw unknownSymbol(own.symbols[ids[unknown]!]!, unknown, vocabulary.size, source);
+  const { size } = vocabulary;
+  const Ids = size <= 0x100 ? Uint8Array : size <= 0x10000 ? Uint16Array : Int32Array;
+  const result = new Ids(ids.length);
+  for (const [position, id] of ids.entries()) result[position] = translation[id]!;
+  return result;
+}
+
+function makeText(symbols: Symbols, settings: Settings, source: string): Text {
+  const { validation, test, vocabulary = symbols.vocabulary } = settings;
+  const ids = vocabulary === symbols.vocabulary ? symbols.ids : translated(symbols, vocabulary, source);
   if (ids.length === 0) throw new MnemeError('insufficient-data', `${source} holds no text: it is empty.`);
   if (validation + test >= 1) {
     throw new MnemeError(

@@ -72,7 +72,7 @@ export function characterVocabulary(symbols: Iterable<string>): Vocabulary {
       let count = 0;
       for (const symbol of text) {
         const id = ids.get(symbol);
-        if (id === undefined) throw unknownSymbol(symbol, count, list.length);
+        if (id === undefined) throw unknownSymbol(symbol, count, list.length, 'encode');
         encoded[count] = id;
         count += 1;
       }
@@ -146,10 +146,11 @@ export function refuseLoneSurrogates(text: string, where: string): void {
 
 const isLoneSurrogate = (symbol: string): boolean => /^\p{Surrogate}$/u.test(symbol);
 
-function unknownSymbol(symbol: string, position: number, size: number): MnemeError {
+/** @param where the function or file it was met in */
+export function unknownSymbol(symbol: string, position: number, size: number, where: string): MnemeError {
   return new MnemeError(
     'invalid-text',
-    `encode: ${printSymbol(symbol)} at position ${position} is not in the vocabulary of ${size} characters. ` +
+    `${where}: ${printSymbol(symbol)} at position ${position} is not in the vocabulary of ${size} characters. ` +
       `Leave it out, or train on a text that contains it.`,
   );
 }

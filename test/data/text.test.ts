@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openText, textFromString } from '../../src/data/text.js';
+import { byteVocabulary, characterVocabulary } from '../../src/data/vocabulary.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'mneme-text-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -119,6 +120,36 @@ describe('openText', () => {
     const late = openText(path, { signal: controller.signal });
     controller.abort();
     await expect(late).rejects.toMatchObject({ name: 'MnemeError', code: 'aborted' });
+  });
+});
+
+describe('a text read with the vocabulary of another', () => {
+  const { vocabulary } = textFromString('a much longer text, with every letter of this one');
+
+  it('says the same with the ids of that vocabulary', async () => {
+    const content = 'this letter';
+    expect(decoded(await openText(fileOf(content), { vocabulary }))).toBe(content);
+    const text = textFromString(content, { vocabulary });
+    expect(text.vocabulary).toBe(vocabulary);
+    expect(text.training.ids()).toEqual(vocabulary.encode(content));
+  });
+
+  it('needs wide ids where that vocabulary does, however few symbols the text has', () => {
+    const wide = characterVocabulary(Array.from({ length: 1000 }, (_, id) => String.fromCodePoint(0x4e00 + id)));
+    const last = wide.symbols[999]!;
+    expect(textFromString(last, { vocabulary: wide }).training.ids()).toEqual(Int32Array.of(999));
+  });
+
+  it('names a symbol that is unknown there, and where it stands', async () => {
+    const path = fileOf('this létter');
+    const expected = { code: 'invalid-text', message: expect.stringContaining(`${path}: 'é' (U+00E9) at position 6`) };
+    await expect(openText(path, { vocabulary })).rejects.toMatchObject(expected);
+  });
+
+  it('is read by bytes where the vocabulary is of bytes, and by nothing else', () => {
+    const bytes = byteVocabulary();
+    expect(textFromString('é', { vocabulary: bytes }).training.ids()).toEqual(Int32Array.of(0xc3, 0xa9));
+    expect(() => textFromString('é', { vocabulary: bytes, unit: 'character' })).toThrow(/'character' does not fit/);
   });
 });
 
