@@ -87,6 +87,30 @@ MNEME_INLINE Vector timesPowerOfTwo(Vector x, Vector n) noexcept {
   const Vector second = fromBits(shiftLeft<23>(addIntegers(subtractIntegers(whole, half), bias)));
   return multiply(multiply(x, first), second);
 }
+// Pairs, then fours within the halves of a register, then the halves.
+MNEME_INLINE void transpose(Vector (&x)[8]) noexcept {
+  __m256 pairs[8], fours[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(x[i].lanes, x[i + 1].lanes);
+    pairs[i + 1] = _mm256_unpackhi_ps(x[i].lanes, x[i + 1].lanes);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const __m256d low = _mm256_castps_pd(pairs[i + j]), high = _mm256_castps_pd(pairs[i + 2 + j]);
+      fours[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+      fours[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    x[i].lanes = _mm256_permute2f128_ps(fours[i], fours[4 + i], 0x20);
+    x[4 + i].lanes = _mm256_permute2f128_ps(fours[i], fours[4 + i], 0x31);
+  }
+}
+MNEME_INLINE Vector fmaFromMemory(Vector a, const float* b, Vector c) noexcept { return fma(a, load(b), c); }
 MNEME_INLINE void pin(Vector& x) noexcept { asm("" : "+x"(x.lanes)); }
 
 }  // namespace mneme::avx2

@@ -81,6 +81,38 @@ MNEME_INLINE Vector copySign(Vector magnitude, Vector sign) noexcept {
 }
 MNEME_INLINE Vector floor(Vector a) noexcept { return {_mm512_roundscale_ps(a.lanes, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
 MNEME_INLINE Vector timesPowerOfTwo(Vector x, Vector n) noexcept { return {_mm512_scalef_ps(x.lanes, n.lanes)}; }
+// Pairs, then fours within the quarters of a register, then the quarters: after each of the four rounds a row holds twice
+// as many neighbours of a column.
+MNEME_INLINE void transpose(Vector (&x)[16]) noexcept {
+  __m512 pairs[16], fours[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_ps(x[i].lanes, x[i + 1].lanes);
+    pairs[i + 1] = _mm512_unpackhi_ps(x[i].lanes, x[i + 1].lanes);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const __m512d low = _mm512_castps_pd(pairs[i + j]), high = _mm512_castps_pd(pairs[i + 2 + j]);
+      fours[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+      fours[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512 even0 = _mm512_shuffle_f32x4(fours[i], fours[4 + i], 0x88), odd0 = _mm512_shuffle_f32x4(fours[i], fours[4 + i], 0xdd);
+    const __m512 even1 = _mm512_shuffle_f32x4(fours[8 + i], fours[12 + i], 0x88), odd1 = _mm512_shuffle_f32x4(fours[8 + i], fours[12 + i], 0xdd);
+    x[i].lanes = _mm512_shuffle_f32x4(even0, even1, 0x88);
+    x[4 + i].lanes = _mm512_shuffle_f32x4(odd0, odd1, 0x88);
+    x[8 + i].lanes = _mm512_shuffle_f32x4(even0, even1, 0xdd);
+    x[12 + i].lanes = _mm512_shuffle_f32x4(odd0, odd1, 0xdd);
+  }
+}
+MNEME_INLINE Vector fmaFromMemory(Vector a, const float* b, Vector c) noexcept {
+  asm("vfmadd231ps %2, %1, %0" : "+v"(c.lanes) : "v"(a.lanes), "m"(*reinterpret_cast<const float(*)[16]>(b)));
+  return c;
+}
 MNEME_INLINE void pin(Vector& x) noexcept { asm("" : "+v"(x.lanes)); }
 
 }  // namespace mneme::avx512

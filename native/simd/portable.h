@@ -143,6 +143,11 @@ MNEME_INLINE Vector timesPowerOfTwo(Vector x, Vector n) noexcept {
   const Vector second = fromBits(shiftLeft<23>(addIntegers(subtractIntegers(whole, half), bias)));
   return multiply(multiply(x, first), second);
 }
+MNEME_INLINE void transpose(Vector (&x)[4]) noexcept {
+  const Vector from[4] = {x[0], x[1], x[2], x[3]};
+  for (int i = 0; i < 4; ++i) x[i] = {Float4{from[0].lanes[i], from[1].lanes[i], from[2].lanes[i], from[3].lanes[i]}};
+}
+MNEME_INLINE Vector fmaFromMemory(Vector a, const float* b, Vector c) noexcept { return fma(a, load(b), c); }
 MNEME_INLINE void pin(Vector&) noexcept {}
 
 }  // namespace mneme::portable

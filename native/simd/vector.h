@@ -17,6 +17,8 @@
 //               multiplyHigh (unsigned), bitAnd, bitOr, bitXor, shiftLeft<n>, shiftRight<n> (zeros come in),
 //               shiftRightSigned<n>
 //   timesPowerOfTwo(x, n)  x * 2^n rounded once, for whole n with |n| <= 252
+//   transpose(x)  of a square of `width` Vectors, in place
+//   fmaFromMemory(a, b, c)  fma(a, load(b), c), where it pays with the load as an operand of the instruction
 //   pin(x)      keeps x in a register: gcc would otherwise fold a load into each of its uses
 //
 // A new instruction set is one more file and one more line here (and its flags in target_begin.h and CMake).

@@ -143,6 +143,18 @@ void compareSets(bool flushed) {
 MNEME_TEST(sameBits, "every instruction set gives the same bits") { compareSets(false); }
 MNEME_TEST(sameBitsFlushed, "every instruction set gives the same bits where denormals are flushed") { compareSets(true); }
 
+MNEME_TEST(transposes, "transpose swaps rows and columns") {
+  std::vector<float> x(256), y(256);
+  for (int i = 0; i < 256; ++i) x[i] = static_cast<float>(i);
+  for (const InstructionSet& set : available()) {
+    find(set, "transpose")(x.data(), nullptr, nullptr, y.data(), 256);
+    int wrong = 0;
+    for (int row = 0; row < 16; ++row)
+      for (int column = 0; column < 16; ++column) wrong += y[column * 16 + row] != x[row * 16 + column];
+    MNEME_CHECK(wrong == 0);
+  }
+}
+
 MNEME_TEST(fusedMultiplyAdd, "fma is rounded once, in every instruction set") {
   const int64_t count = 1 << 16;
   for (int kind = 0; kind < 2; ++kind) {

@@ -51,13 +51,28 @@ inline void foldSums(const float* a, const float*, const float*, float* out, int
   }
 }
 
+// Every square of `width` rows of `width` elements.
+inline void transposedSquares(const float* a, const float*, const float*, float* out, int64_t count) {
+  constexpr int width = Vector::width;
+  for (int64_t square = 0; square < count; square += 16 * 16) {
+    for (int row = 0; row < 16; row += width) {
+      for (int column = 0; column < 16; column += width) {
+        Vector x[width];
+        for (int i = 0; i < width; ++i) x[i] = load(a + square + (row + i) * 16 + column);
+        transpose(x);
+        for (int i = 0; i < width; ++i) store(out + square + (column + i) * 16 + row, x[i]);
+      }
+    }
+  }
+}
+
 inline constexpr simd_test::Function functions[] = {
     {"add", binary<add>}, {"subtract", binary<subtract>}, {"multiply", binary<multiply>}, {"divide", binary<divide>},
     {"squareRoot", unary<squareRoot>}, {"fma", ternary<fma>}, {"fnma", ternary<fnma>}, {"minimum", binary<minimum>},
     {"maximum", binary<maximum>}, {"lower", binary<lower>}, {"higher", binary<higher>}, {"absolute", unary<absolute>},
     {"negate", unary<negate>}, {"copySign", binary<copySign>}, {"floor", unary<floor>}, {"orders", binary<ratioOfOrders>},
     {"integers", binary<integerMixture>}, {"powerOfTwo", binary<powerOfTwo>}, {"truncate", unary<truncated>},
-    {"fold", foldSums}, {"exp", unary<exp>}, {"log", unary<log>}, {"sigmoid", unary<sigmoid>}, {"tanh", unary<tanh>},
+    {"fold", foldSums}, {"transpose", transposedSquares}, {"exp", unary<exp>}, {"log", unary<log>}, {"sigmoid", unary<sigmoid>}, {"tanh", unary<tanh>},
 };
 
 }  // namespace under_test
