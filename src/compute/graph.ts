@@ -77,7 +77,12 @@ export interface Operation {
   /** Inputs (by position) whose buffer the kernel overwrites: they may have no later reader. */
   readonly consumes?: readonly number[];
   /** Whether that output may lie exactly on that input. */
-  inPlace?(node: Node, input: number, output: number): boolean;
+  inPlace?(
+    inputs: readonly (Specification | undefined)[],
+    attributes: Attributes,
+    input: number,
+    output: number,
+  ): boolean;
   /** Outputs (by position) that a program leaves out when nothing reads them. */
   readonly optionalOutputs?: readonly number[];
   /**

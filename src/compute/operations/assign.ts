@@ -11,7 +11,7 @@ export const assignOperation: Operation = {
     return [{ dtype: value.dtype, shape: value.shape }];
   },
   reference: ({ inputs: [value, when], outputs: [target] }) => {
-    if (!when || when.data[0] !== 0) target!.data.set(value!.data);
+    if (when?.data[0] !== 0) target!.data.set(value!.data);
   },
   words: () => [],
   cost: (node) => ({ flops: 0, bytes: trafficOf(node) }),

@@ -19,7 +19,7 @@ export const concatenateOperation: Operation = {
   shape: (inputs, attributes) => {
     const first = inputs[0];
     expect(first !== undefined, () => 'concatenate: there is nothing to concatenate.');
-    const axis = expectAxis('concatenate', attributes['axis'], first.shape.length);
+    const axis = expectAxis('concatenate', attributes.axis, first.shape.length);
     let extent = 0;
     for (const [index, input] of inputs.entries()) {
       expect(
@@ -33,7 +33,7 @@ export const concatenateOperation: Operation = {
     return [{ dtype: first.dtype, shape: first.shape.with(axis, extent) }];
   },
   gradient: (node, [dy], wanted) => {
-    const axis = node.attributes['axis'] as number;
+    const axis = node.attributes.axis as number;
     let start = 0;
     return node.inputs.map((input, index) => {
       const length = input!.shape[axis]!;
@@ -43,7 +43,7 @@ export const concatenateOperation: Operation = {
     });
   },
   reference: ({ inputs, outputs: [y], attributes }) => {
-    const axis = attributes['axis'] as number;
+    const axis = attributes.axis as number;
     const { outer, extent, inner } = aroundAxis(y!.shape, axis);
     let start = 0;
     for (const input of inputs) {
@@ -54,6 +54,6 @@ export const concatenateOperation: Operation = {
       start += part;
     }
   },
-  words: ({ attributes }) => [attributes['axis'] as number],
+  words: ({ attributes }) => [attributes.axis as number],
   cost: (node) => ({ flops: 0, bytes: trafficOf(node) }),
 };

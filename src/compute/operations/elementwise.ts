@@ -82,9 +82,9 @@ export const mapOperation: Operation = {
     const { expressions, shape } = mapAttributes(node.attributes);
     return { flops: instructionCount(node, expressions) * elementCount(shape), bytes: trafficOf(node) };
   },
-  inPlace: (node, input, output) => {
-    const { expressions, shape } = mapAttributes(node.attributes);
-    return output < expressions.length && elementCount(node.inputs[input]!.shape) === elementCount(shape);
+  inPlace: (inputs, attributes, input, output) => {
+    const { expressions, shape } = mapAttributes(attributes);
+    return output < expressions.length && elementCount(inputs[input]!.shape) === elementCount(shape);
   },
 };
 

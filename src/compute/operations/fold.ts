@@ -27,7 +27,7 @@ export function foldInputs(
 export function constantOf(value: Value): number | undefined {
   const { operation, attributes, inputs } = value.node;
   if (operation?.alias?.(value.node) !== undefined && inputs[0]) return constantOf(inputs[0]);
-  if (operation?.name !== 'map' || attributes['guard']) return undefined;
-  const expression = (attributes['expressions'] as readonly Expression[])[value.output];
+  if (operation?.name !== 'map' || attributes.guard) return undefined;
+  const expression = (attributes.expressions as readonly Expression[])[value.output];
   return expression?.kind === 'constant' ? expression.number : undefined;
 }

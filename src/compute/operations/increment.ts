@@ -12,8 +12,8 @@ export const incrementOperation: Operation = {
     return [i32([1])];
   },
   reference: ({ inputs: [x], outputs: [y], attributes }) => {
-    y!.data[0] = (x!.data[0]! + (attributes['by'] as number)) | 0;
+    y!.data[0] = (x!.data[0]! + (attributes.by as number)) | 0;
   },
-  words: ({ attributes }) => [attributes['by'] as number],
+  words: ({ attributes }) => [attributes.by as number],
   cost: () => ({ flops: 0, bytes: 8 }),
 };

@@ -83,7 +83,7 @@ export const matmulOperation: Operation = {
       extents(a!, b!, attributes),
     );
   },
-  words: ({ attributes }) => [Number(attributes['transposeA']), Number(attributes['transposeB'])],
+  words: ({ attributes }) => [Number(attributes.transposeA), Number(attributes.transposeB)],
   cost: (node) => {
     const [a, b] = node.inputs as [Value, Value];
     const { k } = extents(a, b, node.attributes);

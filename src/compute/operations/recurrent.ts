@@ -88,7 +88,7 @@ export const recurrentOperation: Operation = {
       f32([time, batch, units]),
       f32([batch, units]),
       settings.cell === 'lstm' ? f32([batch, units]) : undefined,
-      attributes['training'] ? f32([tapeLength(sizes, settings)]) : undefined,
+      attributes.training ? f32([tapeLength(sizes, settings)]) : undefined,
     ];
   },
   gradient: (node, [dy, dFinalHidden, dFinalCell], wanted) => {

@@ -50,7 +50,7 @@ export const sliceOperation: Operation = {
       y!.data.set(x!.data.subarray(from, from + part), index * part);
     }
   },
-  words: ({ attributes }) => [attributes['axis'] as number, attributes['start'] as number],
+  words: ({ attributes }) => [attributes.axis as number, attributes.start as number],
   cost: (node) => ({ flops: 0, bytes: trafficOf(node) }),
   alias: (node) => {
     const { axis, start } = node.attributes as unknown as Attributes;
@@ -80,7 +80,7 @@ export const padOperation: Operation = {
       y!.data.set(x!.data.subarray(index * part, (index + 1) * part), (index * extent + start) * inner);
     }
   },
-  words: ({ attributes }) => [attributes['axis'] as number, attributes['start'] as number],
+  words: ({ attributes }) => [attributes.axis as number, attributes.start as number],
   cost: (node) => ({ flops: 0, bytes: trafficOf(node) }),
 };
 

@@ -34,7 +34,7 @@ export const softmaxCrossEntropyOperation: Operation = {
     return [constantOf(upstream) === 1 ? gradient : map((g, u) => g.mul(u), gradient!, upstream)];
   },
   reference: ({ inputs: [logits, targets], outputs: [loss, gradient], attributes }) => {
-    const scale = attributes['scale'] as number;
+    const scale = attributes.scale as number;
     const width = columnsOf(logits!);
     if (targets!.dtype === 'i32') expectIds('softmaxCrossEntropy: targets', targets!.data, width);
     let sum = 0;
@@ -57,7 +57,7 @@ export const softmaxCrossEntropyOperation: Operation = {
     }
     loss!.data[0] = scale * sum;
   },
-  words: ({ attributes }) => [floatBits(attributes['scale'] as number)],
+  words: ({ attributes }) => [floatBits(attributes.scale as number)],
   cost: (node) => ({ flops: 6 * elementCount(node.inputs[0]!.shape), bytes: trafficOf(node) }),
   optionalOutputs: [1],
 };

@@ -1,0 +1,52 @@
+/**
+ * The reference engine: the plain answer, in TypeScript. In double precision it is what every number is checked
+ * against; in single precision, where each instruction's results are rounded, it runs where no addon loads.
+ */
+import { totalmem } from 'node:os';
+import { MnemeError } from '../../errors.js';
+import type { Engine } from './engine.js';
+import { ReferenceMemory, ReferenceProgram } from './reference-handles.js';
+import { ReferenceStream } from './reference-stream.js';
+import { verifyProgram } from './verification.js';
+
+export interface ReferenceEngineOptions {
+  /** `f64`: no rounding between instructions, and f64 outputs. `f32`: as the native engine, but for the last bits. */
+  readonly precision: 'f32' | 'f64';
+}
+
+/**
+ * Makes a reference engine. It computes on the main thread, between turns of the event loop.
+ *
+ * @example
+ * const engine = createReferenceEngine({ precision: 'f64' });
+ */
+export function createReferenceEngine({ precision }: ReferenceEngineOptions): Engine {
+  return {
+    name: 'reference',
+    instructionSet: 'typescript',
+    precision,
+    defaultThreads: 1,
+    load: (program) => {
+      verifyProgram(program);
+      refuseTooLarge(`program '${program.name}'`, program.sizes.scratch + program.sizes.input + program.sizes.output);
+      return new ReferenceProgram(program);
+    },
+    allocate: (elements) => {
+      if (!Number.isSafeInteger(elements) || elements < 0) {
+        throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${elements}.`);
+      }
+      refuseTooLarge('memory', elements);
+      return new ReferenceMemory(elements);
+    },
+    createStream: ({ threads = 1 } = {}) => new ReferenceStream({ precision, threads }),
+  };
+}
+
+function refuseTooLarge(what: string, elements: number): void {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  if (elements * 8 <= totalmem()) return;
+  throw new MnemeError(
+    'out-of-memory',
+    `${what} needs ${gib(elements * 8)}, this machine has ${gib(totalmem())}. Use fewer units, smaller batches or shorter sequences.`,
+  );
+}
