@@ -4,10 +4,10 @@
  */
 import * as v from 'valibot';
 import { constant, type Expression } from '../compute/expression.js';
+import type { CellActivation } from '../compute/operations/index.js';
 
-export interface Activation {
+export interface Activation extends CellActivation {
   readonly name: string;
-  expression(x: Expression): Expression;
   /** In a model file an activation is its name. */
   toJSON(): string;
 }
@@ -20,22 +20,27 @@ export interface Activation {
  * const cube = activation('cube', (x) => x.mul(x).mul(x));
  * layers.dense({ units: 3, activation: cube });
  */
-export const activation = (name: string, expression: (x: Expression) => Expression): Activation => ({
+export const activation = (name: string, expression: (x: Expression) => Expression): Activation =>
+  numbered(0, name, expression);
+
+/** The number is that by which the kernels of recurrent cells know an activation; 0: by its expression. */
+const numbered = (kind: Activation['kind'], name: string, expression: (x: Expression) => Expression): Activation => ({
+  kind,
   name,
   expression,
   toJSON: () => name,
 });
 
 /** 1 / (1 + exp(-x)) */
-export const sigmoid = activation('sigmoid', (x) => x.sigmoid());
+export const sigmoid = numbered(1, 'sigmoid', (x) => x.sigmoid());
 /** Hyperbolic tangent. */
-export const tanh = activation('tanh', (x) => x.tanh());
+export const tanh = numbered(2, 'tanh', (x) => x.tanh());
 /** x / (1 + |x|) */
-export const softsign = activation('softsign', (x) => x.div(x.abs().add(1)));
+export const softsign = numbered(5, 'softsign', (x) => x.div(x.abs().add(1)));
 /** max(x, 0); the gradient at 0 is 0, as in PyTorch. */
-export const relu = activation('relu', (x) => x.max(0));
+export const relu = numbered(3, 'relu', (x) => x.max(0));
 /** x */
-export const identity = activation('identity', (x) => x);
+export const identity = numbered(4, 'identity', (x) => x);
 /** x / 6 + 1/2 within [0, 1], as in PyTorch and Keras 3 (Keras 2: 0.2 x + 1/2). */
 export const hardSigmoid = activation('hardSigmoid', (x) => x.div(6).add(0.5).max(0).min(1));
 /** x above 0, else exp(x) - 1; Clevert, Unterthiner and Hochreiter 2015 with alpha = 1. */

@@ -1,6 +1,5 @@
 /** What the recurrent layers have in common. */
 import * as v from 'valibot';
-import type { Value } from '../../compute/graph.js';
 import { recurrent } from '../../compute/operations/index.js';
 import { MnemeError } from '../../errors.js';
 import { wholeNumber } from '../../options.js';
@@ -13,7 +12,7 @@ import {
   initializerOption,
 } from '../initializers.js';
 import { dropoutRate, dropped } from './dropout.js';
-import { type Layer, type LayerContext, type ParameterSpecification, printSignal, type Signal } from './layer.js';
+import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
 
 /** Options that every recurrent layer has. */
 export const recurrentEntries = {
@@ -86,7 +85,7 @@ export function recurrentLayer(description: Description): Layer {
       const { hidden, cell: initialCell } = context.states;
       const result = recurrent({
         cell,
-        input: operand(context, options.dropout),
+        input: dropped(context, options.dropout),
         kernel: kernel!,
         recurrentKernel: recurrentKernel!,
         ...(bias ? { bias } : {}),
@@ -111,11 +110,4 @@ function checkInput(input: Signal, dropout: number): void {
   if (input.kind === 'ids' && dropout > 0) {
     throw new MnemeError('invalid-shape', 'ids cannot be dropped: put layers.embedding or layers.oneHot before it.');
   }
-}
-
-/** The input with dropout; the ids themselves where they were only made one-hot for this layer. */
-function operand(context: LayerContext, dropout: number): Value {
-  const input = dropped(context, dropout);
-  const ids = input.node.inputs[0];
-  return input.node.operation?.name === 'oneHot' && ids ? ids : input;
 }
