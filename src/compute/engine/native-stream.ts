@@ -1,6 +1,6 @@
 /** A stream of the native engine: checks and copies what is submitted, and settles promises in order. */
 import { MnemeError } from '../../errors.js';
-import { arenas, type Program } from '../program.js';
+import type { Program } from '../program.js';
 import { type Dtype, elementCount, type NumericArray, type Tensor } from '../tensor.js';
 import { type Addon, callAddon, fromAddon } from './addon.js';
 import type { Memory, Outputs, Stream, Submission } from './engine.js';
@@ -14,8 +14,8 @@ interface Pending {
   reject(error: MnemeError): void;
 }
 
-const persistent = arenas.filter((arena) => arena === 'parameters' || arena === 'updater' || arena === 'state');
 type Persistent = keyof Submission['memories'];
+const persistent: readonly Persistent[] = ['parameters', 'updater', 'state'];
 
 export class NativeStream implements Stream {
   readonly id: number;
@@ -39,24 +39,18 @@ export class NativeStream implements Stream {
     return this.queue.length;
   }
 
-  submit({ program: loaded, memories, inputs, repeat = 1 }: Submission): Promise<Outputs> {
+  submit(submission: Submission): Promise<Outputs> {
     return new Promise((resolve, reject) => {
-      this.refuseClosed('submit');
-      const program = checkProgram(loaded);
-      const where = `program '${program.program.name}'`;
-      const [parameters, updater, state] = persistent.map((arena) =>
-        memoryFor(program.program, arena as Persistent, memories[arena as Persistent]),
-      );
-      const times = checkRepeat(repeat);
-      const arrays = checkInputs(program.program, inputs, ['f32']);
-      const outputs = makeOutputs(program.program, times);
-      callAddon(where, () => this.addon.submit(this.id, program.id, parameters!, updater!, state!, times, arrays));
-      this.queue.push({
-        arrays: Object.values(outputs).map(({ data }) => data),
-        resolve: () => resolve(outputs),
-        reject,
-      });
+      const { program } = checkProgram(submission.program);
+      const outputs = makeOutputs(program, checkRepeat(submission.repeat ?? 1));
+      const arrays = Object.values(outputs).map(({ data }) => data);
+      this.send(submission, { arrays, resolve: () => resolve(outputs), reject });
     });
+  }
+
+  /** As `submit`; the outputs are copied into arrays of the caller's, in the order of the program's ports. */
+  submitInto(submission: Submission, arrays: readonly NumericArray[]): Promise<void> {
+    return new Promise((resolve, reject) => this.send(submission, { arrays, resolve, reject }));
   }
 
   write(memory: Memory, offset: number, data: NumericArray): Promise<void> {
@@ -88,6 +82,17 @@ export class NativeStream implements Stream {
       if (this.queue.length === 0) resolve();
     }).then(() => void this.addon.disposeStream(this.id));
     return this.closing;
+  }
+
+  private send({ program: loaded, memories, inputs, repeat = 1 }: Submission, pending: Pending): void {
+    this.refuseClosed('submit');
+    const { id, program } = checkProgram(loaded);
+    const [parameters, updater, state] = persistent.map((arena) => memoryFor(program, arena, memories[arena]));
+    const arrays = checkInputs(program, inputs, ['f32']);
+    callAddon(`program '${program.name}'`, () =>
+      this.addon.submit(this.id, id, parameters!, updater!, state!, checkRepeat(repeat), arrays),
+    );
+    this.queue.push(pending);
   }
 
   private settleOldest(count: number): void {

@@ -4,6 +4,7 @@
  */
 import { MnemeError } from '../../errors.js';
 import type { Program } from '../program.js';
+import type { NumericArray } from '../tensor.js';
 import { type Addon, callAddon } from './addon.js';
 import { encodeProgram } from './encoding.js';
 import type { Engine } from './engine.js';
@@ -18,12 +19,31 @@ export interface NativeEngineOptions {
   readonly threads?: number;
 }
 
+/** The native engine can do one thing more: run a single instruction at once, on the caller's own arrays. */
+export interface NativeEngine extends Engine {
+  load(program: Program): NativeProgram;
+  createStream(options?: { readonly threads?: number }): NativeStream;
+  /**
+   * Runs a program of one instruction on arrays, on the calling thread and a team of `threads`, without copying. The
+   * arrays are in the order of the instruction's operands, null where one is absent.
+   *
+   * @throws {MnemeError} `invalid-argument` if an array does not fit its operand, or two overlap that must not;
+   *   `out-of-range` for an id outside its table
+   */
+  execute(
+    program: NativeProgram,
+    threads: number,
+    inputs: readonly (NumericArray | null)[],
+    outputs: readonly (NumericArray | null)[],
+  ): void;
+}
+
 /**
  * Makes an engine on the addon.
  *
  * @throws {MnemeError} `invalid-option` if this machine has not got the instruction set
  */
-export function createNativeEngine({ addon, instructionSet: forced, threads }: NativeEngineOptions): Engine {
+export function createNativeEngine({ addon, instructionSet: forced, threads }: NativeEngineOptions): NativeEngine {
   const machine = addon.machine();
   if (forced !== undefined && !machine.instructionSets.includes(forced)) {
     throw new MnemeError(
@@ -57,6 +77,9 @@ export function createNativeEngine({ addon, instructionSet: forced, threads }: N
     },
     createStream(options = {}) {
       return new NativeStream(addon, options.threads ?? defaultThreads);
+    },
+    execute({ id, program }, count, inputs, outputs) {
+      callAddon(program.name, () => addon.execute(id, count, inputs, outputs));
     },
   };
 }

@@ -3,7 +3,7 @@ import { MnemeError } from '../../errors.js';
 import { nearestName } from '../../options.js';
 import { type AddonLoad, loadAddon } from './addon.js';
 import type { Engine } from './engine.js';
-import { createNativeEngine } from './native.js';
+import { createNativeEngine, type NativeEngine } from './native.js';
 import { createReferenceEngine } from './reference.js';
 
 const engineNames = ['native', 'reference'];
@@ -70,26 +70,31 @@ export function defaultEngine(): Engine {
 const engines = new Map<string, Engine>();
 
 /** The engine for these settings, given the addon or the reason why there is none. */
-export function createEngine({ engine, instructionSet, threads }: EngineSettings, load: AddonLoad): Engine {
-  if (engine === 'reference') return createReferenceEngine({ precision: 'f32' });
-  if (load.addon) {
-    return createNativeEngine({
-      addon: load.addon,
-      ...(instructionSet === undefined ? {} : { instructionSet }),
-      ...(threads === undefined ? {} : { threads }),
-    });
-  }
-  const remedy =
-    'Build it with `npm rebuild mneme` (in a clone: `npm run build:addon`); `mneme doctor` says what is missing.';
-  if (engine === 'native') {
-    throw new MnemeError(
-      'engine-unavailable',
-      `MNEME_ENGINE=native, but the native engine does not load: ${load.reason}. ${remedy}`,
-    );
-  }
+export function createEngine(settings: EngineSettings, load: AddonLoad): Engine {
+  if (settings.engine === 'reference') return createReferenceEngine({ precision: 'f32' });
+  if (load.addon || settings.engine === 'native') return nativeEngine(settings, load);
   process.emitWarning(
     `the native engine does not load (${load.reason}); running on the reference engine, a hundred times slower. ${remedy}`,
     { type: 'MnemeWarning', code: 'MNEME_REFERENCE' },
   );
   return createReferenceEngine({ precision: 'f32' });
 }
+
+/**
+ * The native engine for these settings.
+ *
+ * @throws {MnemeError} `engine-unavailable` if the addon does not load: why, and what to do
+ */
+export function nativeEngine({ instructionSet, threads }: EngineSettings, load: AddonLoad): NativeEngine {
+  if (!load.addon) {
+    throw new MnemeError('engine-unavailable', `the native engine does not load: ${load.reason}. ${remedy}`);
+  }
+  return createNativeEngine({
+    addon: load.addon,
+    ...(instructionSet === undefined ? {} : { instructionSet }),
+    ...(threads === undefined ? {} : { threads }),
+  });
+}
+
+const remedy =
+  'Build it with `npm rebuild mneme` (in a clone: `npm run build:addon`); `mneme doctor` says what is missing.';
