@@ -33,7 +33,7 @@ export const stateLetters = { hidden: 'h', cell: 'c' } as const;
 export function parametersOf(
   { module, bias = true }: RecurrentOptions,
   tensors: Record<string, Tensor>,
-  prefix: 'param.' | 'grad.' | 'final.' | 'param.lstm.' | 'final.lstm.',
+  prefix: 'param.' | 'grad.',
   suffix: string,
 ): Record<string, Tensor> {
   const of = (name: string) => tensors[`${prefix}${name}${suffix}`]!;

@@ -1,0 +1,128 @@
+/** The gradient of every layer is that of what it computes: for its input, its parameters and its initial states. */
+import { describe, it } from 'vitest';
+import { map, random, reduceSum } from '../../src/compute/operations/index.js';
+import { type Shape, type Tensor, tensor } from '../../src/compute/tensor.js';
+import { activations } from '../../src/network/activations.js';
+import { layers } from '../../src/network/layers/index.js';
+import type { Layer, Signal } from '../../src/network/layers/layer.js';
+import { expectGradients, noise } from './finite-differences.js';
+
+const names = Object.keys(activations) as (keyof typeof activations)[];
+const vectors = (features: number): Signal => ({ kind: 'vectors', features, sequence: true });
+const ids = (vocabulary: number): Signal => ({ kind: 'ids', vocabulary, sequence: true });
+/** Time, batch. */
+const shapes: readonly (readonly [time: number, batch: number])[] = [
+  [4, 3],
+  [1, 3],
+  [4, 1],
+];
+
+const recurrent: Readonly<Record<string, Layer>> = {
+  'simple RNN': layers.simpleRnn({ units: 3 }),
+  LSTM: layers.lstm({ units: 3 }),
+  'GRU, reset after': layers.gru({ units: 3 }),
+  'GRU, reset before': layers.gru({ units: 3, resetAfter: false }),
+};
+
+describe.each(Object.entries(recurrent))('%s', (_, layer) => {
+  for (const [time, batch] of shapes) {
+    it(`${time} steps, ${batch} rows, from given states, with gradients of the final states`, () =>
+      check(layer, vectors(2), [time, batch], { states: true }));
+  }
+  it('from zero states', () => check(layer, vectors(2), [4, 3], { states: false }));
+  it('from ids', () => check(layer, ids(4), [4, 3], { states: true }));
+});
+
+describe('recurrent layers with other options', () => {
+  it.each(names)('LSTM, gates and cell with %s', (name) =>
+    check(layers.lstm({ units: 3, activation: name, gateActivation: name }), vectors(2), [3, 2], { states: true }),
+  );
+  it.each(names)('GRU, gates and candidate with %s', (name) =>
+    check(layers.gru({ units: 3, activation: name, gateActivation: name }), vectors(2), [3, 2], { states: true }),
+  );
+  it('without bias', async () => {
+    for (const layer of [layers.simpleRnn, layers.lstm, layers.gru]) {
+      await check(layer({ units: 3, useBias: false }), vectors(2), [3, 2], { states: true });
+    }
+  });
+  it('with dropout on the input', () =>
+    check(layers.lstm({ units: 3, dropout: 0.4 }), vectors(4), [3, 2], { states: true }));
+});
+
+describe('other layers', () => {
+  it('embedding, with ids that occur twice', () =>
+    check(layers.embedding({ vocabulary: 4, units: 3 }), ids(4), [5, 2]));
+  it.each([...names, 'softmax' as const])('dense with %s', (activation) =>
+    check(layers.dense({ units: 3, activation }), vectors(2), [3, 2]),
+  );
+  it('dense without bias', () => check(layers.dense({ units: 3, useBias: false }), vectors(2), [3, 2]));
+  it('dense on ids made one-hot', async () => {
+    const oneHot = layers.oneHot({ vocabulary: 4 });
+    await check(composed(oneHot, layers.dense({ units: 3 }), ids(4)), ids(4), [3, 2]);
+  });
+  it('activation', () => check(layers.activation({ activation: 'softsign' }), vectors(3), [3, 2]));
+  it('dropout', () => check(layers.dropout({ rate: 0.5 }), vectors(6), [3, 2]));
+  it('the last step of any sequence', () => check(layers.lastStep(), vectors(3), [3, 2]));
+  it.each(Object.entries(recurrent))('the last step of a %s', (_, layer) =>
+    check(composed(layer, layers.lastStep(), vectors(2)), vectors(2), [3, 2], { states: true }),
+  );
+});
+
+/** Two layers as one; only the first has states. */
+function composed(first: Layer, second: Layer, input: Signal): Layer {
+  const between = first.signal(input);
+  return {
+    kind: 'composed',
+    options: {},
+    signal: () => second.signal(between),
+    parameters: () => ({ ...first.parameters(input), ...second.parameters(between) }),
+    states: () => first.states(input),
+    apply: (context) => {
+      const inner = first.apply(context, input);
+      return { ...second.apply({ ...context, input: inner.output }, between), states: inner.states };
+    },
+  };
+}
+
+/** Of Σ weight·output + Σ weight·final state with random weights, so that every output matters. */
+async function check(
+  layer: Layer,
+  signal: Signal,
+  [time, batch]: readonly [number, number],
+  { states }: { states: boolean } = { states: false },
+): Promise<void> {
+  const given: Record<string, Tensor> = {};
+  let purpose = 0;
+  const put = (name: string, shape: Shape, scale = 1) => {
+    given[name] = noise(shape, purpose++, scale);
+  };
+  if (signal.kind === 'ids') {
+    const pattern = Int32Array.from({ length: time * batch }, (_, index) => (3 * index + 1) % signal.vocabulary);
+    given.x = tensor(pattern, [time, batch]);
+  } else put('x', [time, batch, signal.features]);
+  for (const [name, { shape }] of Object.entries(layer.parameters(signal))) put(`parameter ${name}`, shape, 0.7);
+  const stateShapes = states ? layer.states(signal) : {};
+  for (const [name, shape] of Object.entries(stateShapes)) put(`state ${name}`, [batch, ...shape]);
+  given.step = tensor(Int32Array.of(3), [1]);
+
+  await expectGradients(given, (values) => {
+    const pick = (prefix: string, of: object) =>
+      Object.fromEntries(Object.keys(of).map((name) => [name, values[`${prefix} ${name}`]!]));
+    const result = layer.apply(
+      {
+        input: values.x!,
+        parameters: pick('parameter', layer.parameters(signal)),
+        states: pick('state', stateShapes),
+        training: true,
+        random: (shape) => random(values.step!, shape, { seed: 5, purpose: 9, kind: 'uniform' }),
+      },
+      signal,
+    );
+    const outputs = [result.output, ...Object.values(result.states)];
+    const sums = outputs.map((output, index) => {
+      const weights = random(values.step!, output.shape, { seed: 7, purpose: 100 + index, kind: 'normal' });
+      return reduceSum([output, weights], { axis: 'all', expression: (a, b) => a.mul(b) });
+    });
+    return sums.reduce((total, sum) => map((a, b) => a.add(b), total, sum));
+  });
+}

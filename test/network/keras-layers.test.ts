@@ -1,0 +1,164 @@
+/**
+ * Recurrent layers, alone and stacked, agree with Keras: outputs, final states, and every gradient.
+ *
+ * Not among them, because mneme does not have it yet: reading backwards (go_backwards), masks, bidirectional layers,
+ * pooling, RepeatVector, layer normalisation, and stacked cells.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/compute/engine/engine.js';
+import { createReferenceEngine } from '../../src/compute/engine/reference.js';
+import { type NumericArray, type Tensor, tensor } from '../../src/compute/tensor.js';
+import { layers } from '../../src/network/layers/index.js';
+import type { Layer } from '../../src/network/layers/layer.js';
+import { createNetwork } from '../../src/network/network.js';
+import { exact, native } from './engines.js';
+import { checker, fixtureCases, fixturesAbsent, fixtureTensors } from './fixtures.js';
+import { runLayers } from './layer-fixtures.js';
+
+interface KerasLayer {
+  readonly class: string;
+  readonly config: {
+    readonly units: number;
+    readonly activation?: string | null;
+    readonly recurrent_activation?: string;
+    readonly return_sequences?: boolean;
+    readonly go_backwards?: boolean;
+    readonly use_bias?: boolean;
+    readonly reset_after?: boolean;
+    readonly layer?: KerasLayer;
+  };
+}
+
+const activations: Readonly<Record<string, string>> = { linear: 'identity', hard_sigmoid: 'hardSigmoid' };
+const activationNamed = (name: string) => (activations[name] ?? name) as 'tanh';
+
+/** Our layers for one of Keras': a recurrent one without return_sequences is followed by `lastStep`. */
+function ours({ class: kind, config }: KerasLayer): Layer[] {
+  const recurrent = {
+    units: config.units,
+    useBias: config.use_bias ?? true,
+    activation: activationNamed(config.activation ?? 'tanh'),
+  };
+  const gateActivation = activationNamed(config.recurrent_activation ?? 'sigmoid');
+  const last = config.return_sequences ? [] : [layers.lastStep()];
+  if (kind === 'SimpleRNN') return [layers.simpleRnn(recurrent), ...last];
+  if (kind === 'LSTM') return [layers.lstm({ ...recurrent, gateActivation }), ...last];
+  if (kind === 'GRU')
+    return [layers.gru({ ...recurrent, gateActivation, resetAfter: config.reset_after ?? true }), ...last];
+  if (kind === 'TimeDistributed') return ours(config.layer!);
+  return [
+    layers.dense({ units: config.units, activation: activationNamed(config.activation ?? 'linear') as 'softmax' }),
+  ];
+}
+
+const built = new Set(['SimpleRNN', 'LSTM', 'GRU', 'Dense', 'TimeDistributed']);
+const cases = fixtureCases('keras', 'recurrent', 'layers').filter(({ options }) => {
+  const list = options.layers as KerasLayer[] | undefined;
+  return list?.every((layer) => built.has(layer.class) && !layer.config.go_backwards) && !options.mask;
+});
+const engines: [string, Engine | undefined][] = [
+  ['reference in double precision', exact],
+  ['native', native],
+];
+
+describe.skipIf(fixturesAbsent('keras'))('layers as Keras computes them', () => {
+  it('leaves out only what is not built', () => {
+    expect(cases).toHaveLength(41 - 8 + 3);
+  });
+
+  it.each(fixtureCases('keras', 'recurrent').filter(({ name }) => name.startsWith('lstm-forget-bias')))(
+    'a new bias: $name',
+    async (fixture) => {
+      const { units, I, unit_forget_bias } = fixture.options as { units: number; I: number; unit_forget_bias: boolean };
+      const network = createNetwork([layers.lstm({ units, forgetBias: unit_forget_bias ? 1 : 0 })], {
+        input: { features: I },
+        engine: createReferenceEngine({ precision: 'f64' }),
+      });
+      const { data } = await network.parameter('lstm/bias');
+      expect([...data]).toEqual([...fixtureTensors('keras', fixture).bias!.data]);
+    },
+  );
+
+  for (const [engineName, engine] of engines) {
+    describe.skipIf(!engine)(engineName, () => {
+      it.each(cases.map((fixture) => [fixture.name, fixture] as const))('%s', async (_, fixture) => {
+        const tensors = fixtureTensors('keras', fixture);
+        const check = checker(fixture, engine!);
+        const given = (fixture.options.layers as KerasLayer[]).map((layer) => ({ layer, ours: ours(layer) }));
+        const all = given.flatMap((entry) => entry.ours);
+        const { parameters, gradients } = parametersOf(given, tensors);
+        const states = { hidden: 'h', cell: 'c' };
+        const ofStates = (pattern: string): Record<string, Tensor> =>
+          Object.fromEntries(
+            Object.entries(states).flatMap(([state, letter]) => {
+              const value = tensors[pattern.replace('?', letter)];
+              return value ? [[`0/${state}`, value]] : [];
+            }),
+          );
+        const got = await runLayers(engine!, {
+          layers: all,
+          signal: { kind: 'vectors', features: tensors.x!.shape.at(-1)!, sequence: true },
+          x: tensors.x!,
+          parameters,
+          states: ofStates('?0'),
+          incoming: { output: tensors.dy!, ...ofStates('d?n') },
+        });
+        check('y', 'output', got.output!, tensors.y!);
+        for (const [name, want] of Object.entries(ofStates('?n'))) check(`final ${name}`, 'output', got[name]!, want);
+        check('grad.x', 'gradient', got['gradient of x']!, tensors['grad.x']!);
+        for (const [name, want] of Object.entries(gradients)) {
+          check(`grad.${name}`, 'gradient', got[`gradient of ${name}`]!, want);
+        }
+        for (const [name, want] of Object.entries(ofStates('grad.?0'))) {
+          check(`grad.${name}`, 'gradient', got[`gradient of initial ${name}`]!, want);
+        }
+      });
+    });
+  }
+});
+
+/** Parameters and their gradients under our names, gates in our order. */
+function parametersOf(
+  given: readonly { readonly layer: KerasLayer; readonly ours: readonly Layer[] }[],
+  tensors: Record<string, Tensor>,
+): { parameters: Record<string, Tensor>; gradients: Record<string, Tensor> } {
+  const parameters: Record<string, Tensor> = {};
+  const gradients: Record<string, Tensor> = {};
+  const paths = Object.keys(tensors).filter((name) => name.startsWith('param.'));
+  const groups = [...new Set(paths.map((path) => path.slice('param.'.length, path.lastIndexOf('/'))))];
+  let number = 0;
+  for (const [index, { layer, ours }] of given.entries()) {
+    for (const [prefix, into] of [
+      ['param', parameters],
+      ['grad', gradients],
+    ] as const) {
+      const of = (name: string) => tensors[`${prefix}.${groups[index]}/${name}`];
+      const put = (name: string, value: Tensor | undefined) => {
+        if (value) into[`${number}/${name}`] = value;
+      };
+      const ordered = (value: Tensor | undefined) => value && (layer.class === 'GRU' ? resetFirst(value) : value);
+      put('kernel', ordered(of('kernel')));
+      put('recurrentKernel', ordered(of('recurrent_kernel')));
+      const bias = ordered(of('bias'));
+      if (bias?.shape.length === 2) {
+        const columns = bias.shape[1]!;
+        put('bias', tensor(bias.data.slice(0, columns), [columns]));
+        put('recurrentBias', tensor(bias.data.slice(columns), [columns]));
+      } else put('bias', bias);
+    }
+    number += ours.length;
+  }
+  return { parameters, gradients };
+}
+
+/** Keras' gates z, r, h as ours: r, z, n. */
+function resetFirst({ shape, data }: Tensor): Tensor {
+  const columns = shape.at(-1)!;
+  const units = columns / 3;
+  const result: NumericArray = data.slice();
+  for (let row = 0; row < data.length; row += columns) {
+    result.set(data.subarray(row + units, row + 2 * units), row);
+    result.set(data.subarray(row, row + units), row + units);
+  }
+  return tensor(result, shape);
+}
