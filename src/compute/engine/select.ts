@@ -59,20 +59,33 @@ export function engineSettings(
  */
 export function defaultEngine(): Engine {
   const settings = engineSettings();
-  const key = JSON.stringify(settings);
-  const remembered = engines.get(key);
-  if (remembered) return remembered;
-  const engine = createEngine(settings, loadAddon());
-  engines.set(key, engine);
-  return engine;
+  return remember(engines, settings, () => createEngine(settings, loadAddon()));
+}
+
+/**
+ * The native engine, whatever MNEME_ENGINE says; the same one as long as the environment stays the same.
+ *
+ * @throws {MnemeError} `engine-unavailable` if the addon does not load: why, and what to do
+ */
+export function defaultNativeEngine(): NativeEngine {
+  const settings = engineSettings();
+  return remember(nativeEngines, settings, () => createNative(settings, loadAddon()));
 }
 
 const engines = new Map<string, Engine>();
+const nativeEngines = new Map<string, NativeEngine>();
+
+function remember<Kind>(known: Map<string, Kind>, settings: EngineSettings, make: () => Kind): Kind {
+  const key = JSON.stringify(settings);
+  const engine = known.get(key) ?? make();
+  known.set(key, engine);
+  return engine;
+}
 
 /** The engine for these settings, given the addon or the reason why there is none. */
 export function createEngine(settings: EngineSettings, load: AddonLoad): Engine {
   if (settings.engine === 'reference') return createReferenceEngine({ precision: 'f32' });
-  if (load.addon || settings.engine === 'native') return nativeEngine(settings, load);
+  if (load.addon || settings.engine === 'native') return createNative(settings, load);
   process.emitWarning(
     `the native engine does not load (${load.reason}); running on the reference engine, a hundred times slower. ${remedy}`,
     { type: 'MnemeWarning', code: 'MNEME_REFERENCE' },
@@ -80,12 +93,7 @@ export function createEngine(settings: EngineSettings, load: AddonLoad): Engine 
   return createReferenceEngine({ precision: 'f32' });
 }
 
-/**
- * The native engine for these settings.
- *
- * @throws {MnemeError} `engine-unavailable` if the addon does not load: why, and what to do
- */
-export function nativeEngine({ instructionSet, threads }: EngineSettings, load: AddonLoad): NativeEngine {
+function createNative({ instructionSet, threads }: EngineSettings, load: AddonLoad): NativeEngine {
   if (!load.addon) {
     throw new MnemeError('engine-unavailable', `the native engine does not load: ${load.reason}. ${remedy}`);
   }
