@@ -57,7 +57,7 @@ export const counter = (): Program =>
   programOf({
     name: 'counter',
     buffers: [buffer('state', [1], 0, 'i32'), buffer('output', [1], 0, 'i32')],
-    instructions: [instruction('increment', [0], [0], { by: 1 }, [1]), instruction('assign', [0, -1], [1])],
+    instructions: [instruction('increment', [0], [1], { by: 1 }, [1]), instruction('assign', [1, -1], [0])],
     outputs: [{ name: 'count', buffer: 1 }],
   });
 
@@ -83,8 +83,8 @@ export const heavy = (size: number, count: number): Program =>
     ],
     instructions: [
       ...Array.from({ length: count }, () => instruction('matmul', [0, 0, -1], [1], plain, [0, 0])),
-      instruction('increment', [2], [2], { by: 1 }, [1]),
-      instruction('assign', [2, -1], [3]),
+      instruction('increment', [2], [3], { by: 1 }, [1]),
+      instruction('assign', [3, -1], [2]),
     ],
     outputs: [{ name: 'count', buffer: 3 }],
   });
