@@ -22,7 +22,8 @@ export function differentiate(expression: Expression, by: number | Expression): 
     seen.set(node, result);
     return result;
   };
-  return simplify(visit(expression) ?? zero);
+  // Simplified first, so that plain copies of expressions, which have no methods, are taken as well.
+  return simplify(visit(simplify(expression)) ?? zero);
 }
 
 /** From a node and the derivatives of its operands (undefined: 0) to its derivative; at least one is not 0. */

@@ -1,0 +1,73 @@
+/** The program as plain data. */
+import type { Arena, BufferSpecification, Instruction, Port, Program } from '../program.js';
+import { type Plan, placeOf } from './plan.js';
+import { behindViews, type StepNode, type StepValue } from './step-graph.js';
+
+export function emitProgram(
+  name: string,
+  plan: Plan,
+  ordered: readonly StepNode[],
+  scratch: { readonly size: number; readonly withoutReuse: number },
+): Program {
+  const buffers: BufferSpecification[] = [];
+  const names: string[] = [];
+  const numbers = new Map<string, number>();
+  const nameOf = namer(plan);
+  const bufferOf = (value: StepValue | undefined): number => {
+    if (!value) return -1;
+    const { storage, offset } = placeOf(plan, value);
+    const buffer = { arena: storage.arena, offset: storage.offset + offset, shape: value.shape, dtype: value.dtype };
+    const label = nameOf(value);
+    const key = JSON.stringify([buffer, label]);
+    const known = numbers.get(key);
+    if (known !== undefined) return known;
+    buffers.push(buffer);
+    names.push(label);
+    numbers.set(key, buffers.length - 1);
+    return buffers.length - 1;
+  };
+  const inputs = plan.inputs.map((value): Port => {
+    const { source } = value.node;
+    const limit = source?.kind === 'input' && source.limit !== undefined ? { limit: source.limit } : {};
+    return { name: value.name!, buffer: bufferOf(value), ...limit };
+  });
+  const instructions = ordered.map((node): Instruction => {
+    const operation = node.operation!;
+    return {
+      operation: operation.name,
+      inputs: node.inputs.map(bufferOf),
+      outputs: node.outputs.map(bufferOf),
+      attributes: node.attributes,
+      words: operation.words(node),
+    };
+  });
+  const costs = ordered.map((node) => node.operation!.cost(node));
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+  const sizes: Record<Arena, number> = { ...plan.sizes, scratch: scratch.size };
+  return {
+    name,
+    buffers,
+    instructions,
+    inputs,
+    outputs: plan.outputs.map((output) => ({ name: output.name, buffer: bufferOf(output.value) })),
+    sizes,
+    cost: {
+      flops: sum(costs.map(({ flops }) => flops)),
+      bytes: sum(costs.map(({ bytes }) => bytes)),
+      scratchWithoutReuse: scratch.withoutReuse,
+    },
+    names,
+  };
+}
+
+/** Names for printing: that of a stored value or a port, else a number; a view is its value's, with where it begins. */
+function namer(plan: Plan): (value: StepValue) => string {
+  const known = new Map(plan.outputs.map(({ name, value }) => [behindViews(value).value, name]));
+  let next = 0;
+  return (value) => {
+    const { value: behind, offset } = behindViews(value);
+    const name = known.get(behind) ?? behind.name ?? `%${next++}`;
+    known.set(behind, name);
+    return offset === 0 ? name : `${name}+${offset}`;
+  };
+}

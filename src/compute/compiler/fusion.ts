@@ -1,0 +1,81 @@
+/**
+ * Fusion: a map that is read by one other map or reduction only becomes part of it, so that what is between them is
+ * never stored.
+ */
+import { type Expression, substitute, variable } from '../expression.js';
+import { mapOperation, reduceOperation } from '../operations/elementwise.js';
+import { foldInputs } from '../operations/fold.js';
+import { elementCount, type Shape, sameShape } from '../tensor.js';
+import { setExpressions } from './simplification.js';
+import { rootsOf, type StepGraph, type StepNode, type StepValue } from './step-graph.js';
+
+/** Inputs beyond which fusing stops: each is a stream of reads, and processors prefetch a limited number of them. */
+const mostInputs = 16;
+
+export function fuseMaps(graph: StepGraph): void {
+  const readers = readersOf(graph);
+  const roots = new Set(rootsOf(graph));
+  const gone = new Set<StepNode>();
+  for (const node of graph.nodes) {
+    if (node.operation !== mapOperation && node.operation !== reduceOperation) continue;
+    for (;;) {
+      const producer = node.inputs.map((input) => input!.node).find((other) => fits(other, node, readers, roots));
+      if (!producer) break;
+      absorb(node, producer);
+      gone.add(producer);
+      for (const input of producer.inputs) readers.get(input!)!.delete(producer);
+      for (const input of node.inputs) readers.get(input!)!.add(node);
+    }
+  }
+  graph.nodes = graph.nodes.filter((node) => !gone.has(node));
+}
+
+function readersOf(graph: StepGraph): Map<StepValue, Set<StepNode>> {
+  const readers = new Map<StepValue, Set<StepNode>>();
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) if (output) readers.set(output, new Set());
+    for (const input of node.inputs) if (input) readers.get(input)!.add(node);
+  }
+  return readers;
+}
+
+function fits(
+  producer: StepNode,
+  node: StepNode,
+  readers: ReadonlyMap<StepValue, ReadonlySet<StepNode>>,
+  roots: ReadonlySet<StepValue>,
+): boolean {
+  if (producer.operation !== mapOperation || producer.attributes.guard) return false;
+  const shape = producer.attributes.shape as Shape;
+  // One number is computed once a call wherever it stands; anything that stretches would be computed again and again.
+  if (elementCount(shape) !== 1 && !sameShape(shape, node.attributes.shape as Shape)) return false;
+  if (new Set([...node.inputs, ...producer.inputs]).size - 1 > mostInputs) return false;
+  return producer.outputs.every((output) => {
+    const own = readers.get(output!)!;
+    return !roots.has(output!) && own.size === (own.has(node) ? 1 : 0);
+  });
+}
+
+function absorb(node: StepNode, producer: StepNode): void {
+  const others = node.inputs.filter((input) => input!.node !== producer);
+  const inputs = [...others, ...producer.inputs] as StepValue[];
+  const moved = producer.inputs.map((_, index) => variable(others.length + index));
+  const inner = (producer.attributes.expressions as readonly Expression[]).map((expression) =>
+    substitute(expression, moved),
+  );
+  const replacements = node.inputs.map((input) =>
+    input!.node === producer ? inner[input!.output]! : variable(others.indexOf(input)),
+  );
+  if (node.operation === mapOperation) {
+    const outer = node.attributes.expressions as readonly Expression[];
+    setExpressions(
+      node,
+      outer.map((expression) => substitute(expression, replacements)),
+      inputs,
+    );
+    return;
+  }
+  const folded = foldInputs([substitute(node.attributes.expression as Expression, replacements)], inputs);
+  node.inputs = folded.values as StepValue[];
+  node.attributes = { ...node.attributes, expression: folded.expressions[0]! };
+}
