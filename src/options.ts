@@ -19,13 +19,18 @@ export type OptionsSchema = v.GenericSchema<unknown, unknown> & { readonly entri
 export function parseOptions<S extends v.GenericSchema>(schema: S, options: unknown, where: string): v.InferOutput<S> {
   const result = v.safeParse(schema, options ?? {});
   if (result.success) return result.output;
-  const issue = result.issues[0];
+  const isUnknown = ({ type, expected }: v.BaseIssue<unknown>) => type === 'strict_object' && expected === 'never';
+  // A misspelt name is also a missing one: the first is what the user needs to hear.
+  const issue = result.issues.find(isUnknown) ?? result.issues[0];
   const path = v.getDotPath(issue) ?? '';
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
+  if (isUnknown(issue)) {
     const names = entryNames(schema);
     const unknown = path || String(issue.received).replaceAll('"', '');
     const hint = names.length > 0 ? ` Did you mean '${closest(unknown, names)}'? Known: ${names.join(', ')}.` : '';
     throw new MnemeError('invalid-option', `${where}: unknown option '${unknown}'.${hint}`);
+  }
+  if (issue.type === 'strict_object' && path && issue.received === 'undefined') {
+    throw new MnemeError('invalid-option', `${where}: option '${path}' is missing.`);
   }
   const subject = path ? `option '${path}'` : 'options';
   // A check or a custom schema says in its message what it expects.

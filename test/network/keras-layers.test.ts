@@ -18,6 +18,7 @@ import { runLayers } from './layer-fixtures.js';
 interface KerasLayer {
   readonly class: string;
   readonly config: {
+    readonly name: string;
     readonly units: number;
     readonly activation?: string | null;
     readonly recurrent_activation?: string;
@@ -125,14 +126,14 @@ function parametersOf(
   const parameters: Record<string, Tensor> = {};
   const gradients: Record<string, Tensor> = {};
   const paths = Object.keys(tensors).filter((name) => name.startsWith('param.'));
-  const groups = [...new Set(paths.map((path) => path.slice('param.'.length, path.lastIndexOf('/'))))];
   let number = 0;
-  for (const [index, { layer, ours }] of given.entries()) {
+  for (const { layer, ours } of given) {
     for (const [prefix, into] of [
       ['param', parameters],
       ['grad', gradients],
     ] as const) {
-      const of = (name: string) => tensors[`${prefix}.${groups[index]}/${name}`];
+      const group = paths.find((path) => path.startsWith(`param.${layer.config.name}/`))!;
+      const of = (name: string) => tensors[`${prefix}${group.slice('param'.length, group.lastIndexOf('/'))}/${name}`];
       const put = (name: string, value: Tensor | undefined) => {
         if (value) into[`${number}/${name}`] = value;
       };

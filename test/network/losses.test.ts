@@ -62,7 +62,8 @@ for (const [library, count] of libraries) {
           const targets = steps(tensors[library === 'keras' ? 'y_true' : 'target']!);
           const loss = lossFor(library, fixture)!(summed ? 'sumOverTime' : 'mean');
           // PyTorch sums over the features of a target too where ours takes their mean.
-          const scale = summed && loss.name !== 'softmaxCrossEntropy' ? features(output) : 1;
+          const perFeature = library === 'pytorch' && loss.name !== 'softmaxCrossEntropy';
+          const scale = summed && perFeature ? features(output) : 1;
           const got = await evaluateGraph(engine!, { output, targets }, ({ output, targets }) => {
             const value = loss.apply({ output: output!, targets: targets! });
             return { value, gradient: gradients(value, [output!])[0]! };

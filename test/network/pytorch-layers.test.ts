@@ -31,7 +31,7 @@ const engines: [string, Engine | undefined][] = [
 
 describe.skipIf(fixturesAbsent('pytorch'))('layers as PyTorch computes them', () => {
   it('leaves out only what is not built', () => {
-    expect(built).toHaveLength(22 + 1);
+    expect(built).toHaveLength(20 + 1);
   });
 
   for (const [engineName, engine] of engines) {

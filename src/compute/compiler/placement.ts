@@ -27,14 +27,15 @@ export const isPlacedConcatenation = (node: StepNode): boolean =>
 
 function placeSources(plan: Plan, graph: StepGraph): void {
   for (const { source, outputs } of graph.nodes) {
+    if (!source) continue;
     const value = outputs[0]!;
     const elements = elementCount(value.shape);
-    if (source?.kind === 'stored') {
+    if (source.kind === 'stored') {
       const { arena, offset } = source;
       const end = offset + elements;
       plan.places.set(value, { storage: { arena, offset: 0, elements: end }, offset });
       plan.sizes[arena] = Math.max(plan.sizes[arena], end);
-    } else if (source) {
+    } else {
       if (plan.inputs.some(({ name }) => name === value.name)) {
         throw new MnemeError('invalid-argument', `compile: two inputs that differ are both named '${value.name}'.`);
       }
