@@ -19,7 +19,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
     );
   }
   const nodes = nodesBetween(loss, wrt);
-  const flowing = new Map<Value, Value[]>([[loss, [filled(1, loss.shape, loss)]]]);
+  const flowing = new Map<Value, Value[]>([[loss, [filled(1, loss.shape)]]]);
   const gradientOf = (value: Value | undefined): Value | undefined => {
     const parts = value && flowing.get(value);
     if (!parts) return undefined;
@@ -40,7 +40,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
       flowing.set(input, [...(flowing.get(input) ?? []), result]);
     }
   }
-  return wrt.map((value) => gradientOf(value) ?? filled(0, value.shape, value));
+  return wrt.map((value) => gradientOf(value) ?? filled(0, value.shape));
 }
 
 /** The nodes on the way from the values to the loss. */

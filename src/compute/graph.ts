@@ -74,6 +74,8 @@ export interface Operation {
   words(node: Node): readonly number[];
   /** Floating-point operations and bytes of one run. */
   cost(node: Node): { readonly flops: number; readonly bytes: number };
+  /** Whether a node can fail because of an id outside its range. Programs write nothing that lasts before. */
+  canFail?(node: Node): boolean;
   /** Inputs (by position) whose buffer the kernel overwrites: they may have no later reader. */
   readonly consumes?: readonly number[];
   /** Whether that output may lie exactly on that input. */

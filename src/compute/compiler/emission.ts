@@ -1,5 +1,6 @@
 /** The program as plain data. */
 import type { Arena, BufferSpecification, Instruction, Port, Program } from '../program.js';
+import { isPlacedConcatenation } from './placement.js';
 import { type Plan, placeOf } from './plan.js';
 import { behindViews, type StepNode, type StepValue } from './step-graph.js';
 
@@ -60,14 +61,24 @@ export function emitProgram(
   };
 }
 
-/** Names for printing: that of a stored value or a port, else a number; a view is its value's, with where it begins. */
+/**
+ * Names for printing: that of a stored value or a port, else a number. A view, and what is made as a part of a whole, is
+ * named after it, with where it begins.
+ */
 function namer(plan: Plan): (value: StepValue) => string {
   const known = new Map(plan.outputs.map(({ name, value }) => [behindViews(value).value, name]));
+  const wholes = new Map(
+    plan.nodes.filter(isPlacedConcatenation).map(({ outputs }) => [placeOf(plan, outputs[0]!).storage, outputs[0]!]),
+  );
   let next = 0;
-  return (value) => {
+  const nameOf = (value: StepValue): string => {
     const { value: behind, offset } = behindViews(value);
+    const place = placeOf(plan, value);
+    const whole = wholes.get(place.storage);
+    if (whole && whole !== behind) return `${nameOf(whole)}+${place.offset}`;
     const name = known.get(behind) ?? behind.name ?? `%${next++}`;
     known.set(behind, name);
     return offset === 0 ? name : `${name}+${offset}`;
   };
+  return nameOf;
 }

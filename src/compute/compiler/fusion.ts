@@ -2,11 +2,10 @@
  * Fusion: a map that is read by one other map or reduction only becomes part of it, so that what is between them is
  * never stored.
  */
-import { type Expression, substitute, variable } from '../expression.js';
+import { substitute, variable } from '../expression.js';
 import { mapOperation, reduceOperation } from '../operations/elementwise.js';
-import { foldInputs } from '../operations/fold.js';
 import { elementCount, type Shape, sameShape } from '../tensor.js';
-import { setExpressions } from './simplification.js';
+import { expressionsOf, setExpressions } from './simplification.js';
 import { rootsOf, type StepGraph, type StepNode, type StepValue } from './step-graph.js';
 
 /** Inputs beyond which fusing stops: each is a stream of reads, and processors prefetch a limited number of them. */
@@ -16,11 +15,11 @@ export function fuseMaps(graph: StepGraph): void {
   const readers = readersOf(graph);
   const roots = new Set(rootsOf(graph));
   const gone = new Set<StepNode>();
+  const next = (node: StepNode) =>
+    node.inputs.map((input) => input!.node).find((producer) => fits(producer, node, readers, roots));
   for (const node of graph.nodes) {
     if (node.operation !== mapOperation && node.operation !== reduceOperation) continue;
-    for (;;) {
-      const producer = node.inputs.map((input) => input!.node).find((other) => fits(other, node, readers, roots));
-      if (!producer) break;
+    for (let producer = next(node); producer; producer = next(node)) {
       absorb(node, producer);
       gone.add(producer);
       for (const input of producer.inputs) readers.get(input!)!.delete(producer);
@@ -50,32 +49,27 @@ function fits(
   // One number is computed once a call wherever it stands; anything that stretches would be computed again and again.
   if (elementCount(shape) !== 1 && !sameShape(shape, node.attributes.shape as Shape)) return false;
   if (new Set([...node.inputs, ...producer.inputs]).size - 1 > mostInputs) return false;
+  if (node.operation === reduceOperation && !keepsWhole(node, producer)) return false;
   return producer.outputs.every((output) => {
     const own = readers.get(output!)!;
     return !roots.has(output!) && own.size === (own.has(node) ? 1 : 0);
   });
 }
 
+/** A reduction runs over the shape of its largest input: one of that shape must stay. */
+function keepsWhole(node: StepNode, producer: StepNode): boolean {
+  const shape = node.attributes.shape as Shape;
+  const others = node.inputs.filter((input) => input!.node !== producer);
+  return [...others, ...producer.inputs].some((input) => sameShape(input!.shape, shape));
+}
+
 function absorb(node: StepNode, producer: StepNode): void {
   const others = node.inputs.filter((input) => input!.node !== producer);
-  const inputs = [...others, ...producer.inputs] as StepValue[];
   const moved = producer.inputs.map((_, index) => variable(others.length + index));
-  const inner = (producer.attributes.expressions as readonly Expression[]).map((expression) =>
-    substitute(expression, moved),
-  );
+  const inner = expressionsOf(producer).map((expression) => substitute(expression, moved));
   const replacements = node.inputs.map((input) =>
     input!.node === producer ? inner[input!.output]! : variable(others.indexOf(input)),
   );
-  if (node.operation === mapOperation) {
-    const outer = node.attributes.expressions as readonly Expression[];
-    setExpressions(
-      node,
-      outer.map((expression) => substitute(expression, replacements)),
-      inputs,
-    );
-    return;
-  }
-  const folded = foldInputs([substitute(node.attributes.expression as Expression, replacements)], inputs);
-  node.inputs = folded.values as StepValue[];
-  node.attributes = { ...node.attributes, expression: folded.expressions[0]! };
+  const outer = expressionsOf(node).map((expression) => substitute(expression, replacements));
+  setExpressions(node, outer, [...others, ...producer.inputs] as StepValue[]);
 }

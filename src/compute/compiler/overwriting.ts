@@ -33,35 +33,37 @@ export function placeAssignments(plan: Plan, { assignments }: StepGraph): void {
   }
 }
 
-/** Whoever overwrites comes after everyone who reads what was there before. */
+/** Whoever overwrites comes after everyone who reads what was there before, and after everyone who may fail. */
 export function orderOverwriting(plan: Plan): void {
-  const addAll = (readers: readonly StepNode[], writer: StepNode) => {
-    for (const reader of readers) if (reader !== writer) plan.dependencies.add(reader, writer);
-  };
+  const fallible = plan.nodes.filter((node) => node.operation!.canFail?.(node));
   for (const writer of plan.nodes) {
+    if (isView(writer)) continue;
     for (const output of writer.outputs) {
-      if (output && !isView(writer)) addAll(readersOfStored(plan, rangeOf(plan, output)), writer);
+      if (!output || !isPersistent(rangeOf(plan, output))) continue;
+      comeBefore(plan, writer, readersOfStored(plan, rangeOf(plan, output)));
+      const earlier = fallible.filter((node) => !plan.dependencies.someAfter(writer, [node]));
+      comeBefore(plan, writer, earlier);
     }
     for (const index of writer.operation!.consumes ?? []) {
       const consumed = behindViews(writer.inputs[index]!).value;
-      const readers = plan.nodes.filter(
-        (node) => !isView(node) && node.inputs.some((input) => input && behindViews(input).value === consumed),
-      );
-      if (
-        plan.dependencies.someAfter(
-          writer,
-          readers.filter((reader) => reader !== writer),
-        )
-      ) {
+      const reads = (input: StepValue | undefined) => input && behindViews(input).value === consumed;
+      const others = plan.nodes.filter((node) => node !== writer && !isView(node) && node.inputs.some(reads));
+      if (plan.dependencies.someAfter(writer, others)) {
         throw new MnemeError(
           'invalid-argument',
           'compile: gradients of one recurrent operation were taken twice. Add the losses and take them once.',
         );
       }
-      addAll(readers, writer);
+      comeBefore(plan, writer, others);
     }
   }
 }
+
+function comeBefore(plan: Plan, writer: StepNode, nodes: readonly StepNode[]): void {
+  for (const node of nodes) if (node !== writer) plan.dependencies.add(node, writer);
+}
+
+const isPersistent = ({ arena }: Range): boolean => arena === 'parameters' || arena === 'updater' || arena === 'state';
 
 /** True if the new value can be made where the old one lies. */
 function placeOnTop(plan: Plan, { target, value, when }: StepAssignment): boolean {
@@ -77,7 +79,7 @@ function placeOnTop(plan: Plan, { target, value, when }: StepAssignment): boolea
   if (plan.dependencies.someAfter(node, readers)) return false;
   plan.places.set(made, plan.places.get(target)!);
   made.name ??= target.name!;
-  for (const reader of readers) plan.dependencies.add(reader, node);
+  comeBefore(plan, node, readers);
   return true;
 }
 

@@ -2,6 +2,7 @@
 import type { Expression } from '../expression.js';
 import { mapOperation } from '../operations/elementwise.js';
 import { foldInputs } from '../operations/fold.js';
+import type { Shape } from '../tensor.js';
 import { rootsOf, type StepGraph, type StepNode, type StepValue } from './step-graph.js';
 
 /** Makes nodes one that apply the same operation with the same attributes to the same values. */
@@ -53,15 +54,27 @@ export function dropUnread(graph: StepGraph): void {
 
 function dropExpressions(node: StepNode, read: ReadonlySet<StepValue>): void {
   const wanted = node.outputs.map((output) => read.has(output!));
-  const expressions = (node.attributes.expressions as readonly Expression[]).filter((_, index) => wanted[index]);
+  const expressions = expressionsOf(node).filter((_, index) => wanted[index]);
   node.outputs = node.outputs.filter((_, index) => wanted[index]);
   for (const [index, output] of node.outputs.entries()) output!.output = index;
   setExpressions(node, expressions, node.inputs as StepValue[]);
 }
 
-/** Gives a map other expressions, whose variables are numbered as `inputs`. */
+/** The expressions of a map, or the one of a reduction. */
+export const expressionsOf = ({ operation, attributes }: StepNode): readonly Expression[] =>
+  operation === mapOperation
+    ? (attributes.expressions as readonly Expression[])
+    : [attributes.expression as Expression];
+
+/** Gives a map or a reduction other expressions, whose variables are numbered as `inputs`. */
 export function setExpressions(node: StepNode, expressions: readonly Expression[], inputs: readonly StepValue[]): void {
-  const folded = foldInputs(expressions, inputs);
+  const { operation, attributes } = node;
+  const folded = foldInputs(
+    expressions,
+    inputs,
+    operation === mapOperation ? {} : { keepShape: attributes.shape as Shape },
+  );
+  const own = operation === mapOperation ? { expressions: folded.expressions } : { expression: folded.expressions[0] };
   node.inputs = folded.values as StepValue[];
-  node.attributes = { ...node.attributes, expressions: folded.expressions };
+  node.attributes = { ...attributes, ...own };
 }

@@ -6,22 +6,16 @@ import { fuse, type Instruction, type Operand } from './fuse.js';
 import { simplifyAll } from './simplify.js';
 import type { Expression } from './tree.js';
 
-export interface EncodeOptions {
-  /** Inputs that are the same for all elements. What depends on nothing else keeps a temporary of its own. */
-  readonly scalars?: readonly boolean[];
-}
-
 /**
  * The code of a list of expressions of `inputCount` variables.
  *
  * @example
  * encode([variable(0).mul(variable(1)).add(2)], 2); // one instruction, a·b + c
  */
-export function encode(outputs: readonly Expression[], inputCount: number, options: EncodeOptions = {}): number[] {
+export function encode(outputs: readonly Expression[], inputCount: number): number[] {
   const results = fuse(simplifyAll(outputs));
   const ordered = order(results);
   const constants = constantsOf(ordered, results);
-  const isScalar = scalarity(options.scalars ?? []);
 
   // Registers: inputs, constants, temporaries. A temporary is free again after its last reader.
   const firstTemporary = inputCount + constants.size;
@@ -36,13 +30,10 @@ export function encode(outputs: readonly Expression[], inputCount: number, optio
   };
   const code = ordered.flatMap((instruction, position) => {
     const operands = instruction.operands.map(registerOf);
-    if (!isScalar(instruction)) {
-      for (const operand of new Set(instruction.operands)) {
-        if (operand.kind !== 'instruction' || lastReader.get(operand) !== position || isScalar(operand)) continue;
-        free.push(temporaries.get(operand)!);
-      }
+    for (const operand of new Set(instruction.operands)) {
+      if (operand.kind === 'instruction' && lastReader.get(operand) === position) free.push(temporaries.get(operand)!);
     }
-    const temporary = isScalar(instruction) ? used++ : (takeLowest(free) ?? used++);
+    const temporary = takeLowest(free) ?? used++;
     temporaries.set(instruction, temporary);
     const [a = 0, b = 0, c = 0, d = 0] = operands;
     return [instruction.opcode, firstTemporary + temporary, a, b, c, d];
@@ -103,19 +94,6 @@ function lastReaders(ordered: readonly Instruction[], results: readonly Operand[
   }
   for (const result of results) last.set(result, ordered.length);
   return last;
-}
-
-/** Whether an operand depends on constants and scalar inputs only: it is then computed once a call. */
-function scalarity(scalars: readonly boolean[]): (operand: Operand) => boolean {
-  const seen = new Map<Operand, boolean>();
-  const isScalar = (operand: Operand): boolean => {
-    if (operand.kind === 'constant') return true;
-    if (operand.kind === 'variable') return scalars[operand.number] ?? false;
-    const known = seen.get(operand) ?? operand.operands.every(isScalar);
-    seen.set(operand, known);
-    return known;
-  };
-  return isScalar;
 }
 
 function takeLowest(free: number[]): number | undefined {

@@ -4,12 +4,12 @@
  */
 import { MnemeError } from '../../errors.js';
 import { constant, differentiate, type Expression, encode, floatBits, variable } from '../expression.js';
-import { makeNode, type Node, type Operation, reshape, type Value } from '../graph.js';
-import { elementCount, type Shape } from '../tensor.js';
+import { makeNode, type Node, type Operation, reshape, type Specification, type Value } from '../graph.js';
+import { elementCount, printShape, type Shape, sameShape } from '../tensor.js';
 import { stretchOf } from './broadcast.js';
 import { mapReference, reduceReference } from './elementwise-reference.js';
 import { foldInputs } from './fold.js';
-import { expectDtype, f32, i32, leadingOf, trafficOf } from './operand.js';
+import { expect, expectDtype, f32, i32, leadingOf, trafficOf } from './operand.js';
 
 export interface MapAttributes {
   readonly expressions: readonly Expression[];
@@ -43,22 +43,21 @@ export function mapExpressions(
 
 /** A reduction of an expression whose variables are numbered as the values. */
 export function reduceExpression(values: readonly Value[], attributes: ReduceAttributes): Value {
-  const folded = foldInputs([attributes.expression], values);
+  const folded = foldInputs([attributes.expression], values, { keepShape: attributes.shape });
   return makeNode(reduceOperation, folded.values, { ...attributes, expression: folded.expressions[0]! }).outputs[0]!;
 }
 
-/** A value of that shape, every element the same number. `like` is any value that stretches over the shape. */
-export const filled = (number: number, shape: Shape, like: Value): Value =>
-  mapExpressions([constant(number)], [like], { shape })[0]!;
+/** A value of that shape, every element the same number. */
+export const filled = (number: number, shape: Shape): Value => mapExpressions([constant(number)], [], { shape })[0]!;
 
 export const mapOperation: Operation = {
   name: 'map',
   shape: (inputs, attributes) => {
     const { expressions, shape, guard } = mapAttributes(attributes);
-    for (const [index, input] of inputs.entries()) {
-      expectDtype(`map: argument ${index}`, input, 'f32');
-      stretchOf(`map: argument ${index}`, input.shape, shape);
-    }
+    expectStretching('map', inputs, shape);
+    expect(expressions.length > 0 && expressions.length <= mostResults, () => {
+      return `map: expected 1 to ${mostResults} results, got ${expressions.length}.`;
+    });
     return [...expressions.map(() => f32(shape)), ...(guard ? [i32([1])] : [])];
   },
   gradient: (node, outputGradients, wanted) => {
@@ -76,7 +75,7 @@ export const mapOperation: Operation = {
   reference: mapReference,
   words: (node) => {
     const { expressions, guard } = mapAttributes(node.attributes);
-    return [guard ? 1 : 0, ...codeOf(node, expressions)];
+    return [guard ? 1 : 0, ...encode(expressions, node.inputs.length)];
   },
   cost: (node) => {
     const { expressions, shape } = mapAttributes(node.attributes);
@@ -92,10 +91,11 @@ export const reduceOperation: Operation = {
   name: 'reduce',
   shape: (inputs, attributes) => {
     const { axis, shape } = reduceAttributes(attributes);
-    for (const [index, input] of inputs.entries()) {
-      expectDtype(`reduce: argument ${index}`, input, 'f32');
-      stretchOf(`reduce: argument ${index}`, input.shape, shape);
-    }
+    expectStretching('reduce', inputs, shape);
+    expect(
+      inputs.some((input) => sameShape(input!.shape, shape)),
+      () => `reduce: no argument has the shape ${printShape(shape)}.`,
+    );
     if (axis === 'all') return [f32([1])];
     if (axis === 'rows') return [f32(shape.slice(-1))];
     return [f32(shape.length === 1 ? [1] : leadingOf({ shape }))];
@@ -113,7 +113,7 @@ export const reduceOperation: Operation = {
   words: (node) => {
     const { kind, axis, scale, expression } = reduceAttributes(node.attributes);
     const axisNumber = { all: 0, rows: 1, columns: 2 }[axis];
-    return [kind === 'sum' ? 0 : 1, axisNumber, floatBits(scale), ...codeOf(node, [expression])];
+    return [kind === 'sum' ? 0 : 1, axisNumber, floatBits(scale), ...encode([expression], node.inputs.length)];
   },
   cost: (node) => {
     const { expression, shape } = reduceAttributes(node.attributes);
@@ -148,11 +148,23 @@ function inputGradients(
   });
 }
 
+/** Limits of expression code. */
+const mostArguments = 64;
+const mostResults = 32;
+
+function expectStretching(where: string, inputs: readonly (Specification | undefined)[], shape: Shape): void {
+  expect(inputs.length <= mostArguments, () => {
+    return `${where}: at most ${mostArguments} values are possible, got ${inputs.length}.`;
+  });
+  for (const [index, input] of inputs.entries()) {
+    expectDtype(`${where}: argument ${index}`, input, 'f32');
+    stretchOf(`${where}: argument ${index}`, input.shape, shape);
+  }
+}
+
 const mapAttributes = (attributes: object) => attributes as MapAttributes;
 const reduceAttributes = (attributes: object) => attributes as ReduceAttributes;
 
-const codeOf = (node: Node, expressions: readonly Expression[]): number[] =>
-  encode(expressions, node.inputs.length, { scalars: node.inputs.map((input) => elementCount(input!.shape) === 1) });
-
 /** Instructions of the encoded expressions. */
-const instructionCount = (node: Node, expressions: readonly Expression[]): number => codeOf(node, expressions)[4]!;
+const instructionCount = (node: Node, expressions: readonly Expression[]): number =>
+  encode(expressions, node.inputs.length)[4]!;

@@ -36,6 +36,7 @@ export const embeddingOperation: Operation = {
   },
   words: () => [],
   cost: (node) => ({ flops: 0, bytes: 8 * elementCount(node.outputs[0]!.shape) }),
+  canFail: () => true,
 };
 
 /** ids `[...]`, dy `[..., E]` to dTable `[V, E]`: each row is the sum over the places of its id. */
@@ -58,4 +59,5 @@ export const embeddingGradientOperation: Operation = {
   },
   words: () => [],
   cost: (node) => ({ flops: elementCount(node.inputs[1]!.shape), bytes: trafficOf(node) }),
+  canFail: () => true,
 };

@@ -16,4 +16,5 @@ export const incrementOperation: Operation = {
   },
   words: ({ attributes }) => [attributes.by as number],
   cost: () => ({ flops: 0, bytes: 8 }),
+  inPlace: () => true,
 };

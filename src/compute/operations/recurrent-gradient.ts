@@ -45,6 +45,7 @@ export const recurrentGradientOperation: Operation = {
     const dropped = node.outputs[0] || ids ? 0 : 2 * time * batch * inputs * gates * units;
     return { flops: 2 * recurrentFlops(sizes) - dropped, bytes: trafficOf(node) };
   },
+  canFail: (node) => node.inputs[0]?.dtype === 'i32',
   consumes: [8],
   optionalOutputs: [0, 3, 4, 5, 6],
 };

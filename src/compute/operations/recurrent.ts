@@ -107,6 +107,7 @@ export const recurrentOperation: Operation = {
     const sizes = recurrentSizes('recurrent', node.inputs, recurrentAttributes(node.attributes));
     return { flops: recurrentFlops(sizes), bytes: trafficOf(node) };
   },
+  canFail: (node) => node.inputs[0]?.dtype === 'i32',
   optionalOutputs: [1, 2, 3],
 };
 

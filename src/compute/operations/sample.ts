@@ -41,28 +41,28 @@ export const sampleOperation: Operation = {
   cost: (node) => ({ flops: 0, bytes: trafficOf(node) }),
 };
 
-function draw(logits: Float64Array, [temperature, topP, topK]: Float64Array, u: number): number {
+function draw(logits: Float64Array, settings: Float64Array, u: number): number {
+  const [temperature, topP, topK] = settings as unknown as [number, number, number];
+  const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  if (!Number.isFinite(largest)) return -1;
   const falling = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b);
-  const largest = logits[falling[0]!]!;
-  if (temperature === 0) return falling[0]!;
-  const weight = (id: number) => Math.exp((logits[id]! - largest) / temperature!);
+  if (!(temperature > 0)) return falling[0]!;
+  const weight = (id: number) => Math.exp((logits[id]! - largest) / temperature);
   const total = (ids: readonly number[]) => ids.reduce((sum, id) => sum + weight(id), 0);
 
-  const candidates = topK! > 0 ? falling.slice(0, topK) : falling;
-  const wanted = topP! * total(candidates);
-  const kept: number[] = [];
+  const candidates = topK >= 1 ? falling.slice(0, Math.floor(topK)) : falling;
+  const wanted = topP * total(candidates);
   let sum = 0;
-  for (const id of candidates) {
-    if (topP! < 1 && kept.length > 0 && sum >= wanted) break;
-    kept.push(id);
+  const length = candidates.findIndex((id) => {
     sum += weight(id);
-  }
-  kept.sort((a, b) => a - b);
-  const threshold = u * total(kept);
+    return topP < 1 && sum >= wanted;
+  });
+  const rising = (length < 0 ? candidates : candidates.slice(0, length + 1)).toSorted((a, b) => a - b);
+  const threshold = u * total(rising);
   let running = 0;
-  for (const id of kept) {
+  for (const id of rising) {
     running += weight(id);
     if (running > threshold) return id;
   }
-  return kept.at(-1)!;
+  return rising.at(-1)!;
 }

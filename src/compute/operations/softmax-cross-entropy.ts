@@ -59,5 +59,7 @@ export const softmaxCrossEntropyOperation: Operation = {
   },
   words: ({ attributes }) => [floatBits(attributes.scale as number)],
   cost: (node) => ({ flops: 6 * elementCount(node.inputs[0]!.shape), bytes: trafficOf(node) }),
+  canFail: (node) => node.inputs[1]?.dtype === 'i32',
+  inPlace: (_inputs, _attributes, input, output) => input === 0 && output === 1,
   optionalOutputs: [1],
 };

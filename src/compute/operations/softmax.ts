@@ -34,6 +34,7 @@ export const softmaxOperation: Operation = {
   },
   words: () => [],
   cost: (node) => ({ flops: 4 * elementCount(node.inputs[0]!.shape), bytes: trafficOf(node) }),
+  inPlace: () => true,
 };
 
 /** The softmax of one row. */
