@@ -1,0 +1,219 @@
+/** Training says clearly what does not fit, and a step that is not finite leaves everything as it was. */
+import { describe, expect, it } from 'vitest';
+import { createReferenceEngine } from '../../src/compute/engine/reference.js';
+import { type Tensor, tensor } from '../../src/compute/tensor.js';
+import type { Batch } from '../../src/data/batch.js';
+import { layers } from '../../src/network/layers/index.js';
+import { losses } from '../../src/network/losses/index.js';
+import { createNetwork, type Network } from '../../src/network/network.js';
+import { updaters } from '../../src/network/updaters/index.js';
+import { evaluate } from '../../src/training/evaluate.js';
+import { createTrainer } from '../../src/training/trainer.js';
+import { batchesOf } from './sequences.js';
+
+const engine = createReferenceEngine({ precision: 'f32' });
+const ids = (shape: number[], fill = 1): Tensor =>
+  tensor(new Int32Array(shape.reduce((a, b) => a * b)).fill(fill), shape);
+const zeros = (shape: number[]): Tensor => tensor(new Float32Array(shape.reduce((a, b) => a * b)), shape);
+
+const language = () =>
+  createNetwork(
+    [layers.embedding({ vocabulary: 5, units: 3 }), layers.lstm({ units: 3 }), layers.dense({ units: 5 })],
+    {
+      engine,
+    },
+  );
+const regression = () =>
+  createNetwork([layers.lstm({ units: 3 }), layers.lstm({ units: 3 }), layers.dense({ units: 1 })], {
+    input: { features: 2 },
+    engine,
+  });
+const train = (network: Network, batches: readonly Batch[], loss = losses.softmaxCrossEntropy(), options = {}) =>
+  createTrainer(network, { loss, updater: updaters.adam({ learningRate: 0.01 }) }).fit(batchesOf(batches), options);
+
+describe('shapes', () => {
+  it.each([
+    [
+      'inputs of wrong type',
+      zeros([2, 4, 5]),
+      ids([2, 4]),
+      /layer embedding \(number 1\) reads ids \[batch, time\] \(i32\), got inputs \[2, 4, 5\] \(f32\)/,
+    ],
+    ['inputs of right shape and wrong type', zeros([2, 4]), ids([2, 4]), /reads ids .* got inputs \[2, 4\] \(f32\)/],
+    ['inputs without time', ids([8]), ids([8]), /reads ids \[batch, time\]/],
+    [
+      'targets of another length',
+      ids([2, 4]),
+      ids([2, 3]),
+      /after layer dense takes targets \[2, 4\] ids \(i32\) or \[2, 4, 5\] \(f32\), got \[2, 3\] \(i32\)/,
+    ],
+    ['targets of another number of classes', ids([2, 4]), zeros([2, 4, 6]), /or \[2, 4, 5\] \(f32\), got \[2, 4, 6\]/],
+  ] as const)('%s', async (_, inputs, targets, message) => {
+    await expect(train(language(), [{ inputs, targets, continues: false }])).rejects.toThrow(message);
+  });
+
+  it('vectors of another size', async () => {
+    const batch = { inputs: zeros([2, 4, 3]), targets: zeros([2, 4, 1]), continues: false };
+    await expect(train(regression(), [batch], losses.meanSquaredError())).rejects.toThrow(
+      /layer lstm_1 \(number 1\) reads vectors \[batch, time, 2\] \(f32\), got inputs \[2, 4, 3\]/,
+    );
+  });
+
+  it('ids where the loss takes vectors', async () => {
+    const batch = { inputs: zeros([2, 4, 2]), targets: ids([2, 4, 1]), continues: false };
+    await expect(train(regression(), [batch], losses.meanSquaredError())).rejects.toThrow(
+      /takes targets \[2, 4, 1\] \(f32\)/,
+    );
+  });
+
+  it('a batch that continues one of other rows', async () => {
+    const batch = (rows: number, continues: boolean) => ({
+      inputs: ids([rows, 4]),
+      targets: ids([rows, 4]),
+      continues,
+    });
+    await expect(train(language(), [batch(2, false), batch(3, true)])).rejects.toThrow(
+      /A batch of 3 rows continues one of 2 rows/,
+    );
+  });
+
+  it.each([
+    ['inputs', ids([2, 4], 5), ids([2, 4])],
+    ['targets', ids([2, 4]), ids([2, 4], -1)],
+  ])('ids outside the vocabulary in %s: which, and where', async (name, inputs, targets) => {
+    const failing = train(language(), [{ inputs, targets, continues: false }]);
+    await expect(failing).rejects.toMatchObject({ code: 'out-of-range' });
+    await expect(failing).rejects.toThrow(
+      new RegExp(`input '${name === 'inputs' ? 'input' : name}': id (5|-1) at \\[0, 0\\]`),
+    );
+  });
+});
+
+describe('data', () => {
+  it.each([
+    ['no batches', batchesOf([])],
+    ['batches that turn out to be none', { length: 3, tokens: 12, epoch: () => [] }],
+  ])('%s', async (_, batches) => {
+    const trainer = createTrainer(language(), { loss: losses.softmaxCrossEntropy(), updater: updaters.sgd() });
+    await expect(trainer.fit(batches)).rejects.toMatchObject({ code: 'insufficient-data' });
+    await expect(evaluate(language(), batches, { loss: losses.softmaxCrossEntropy() })).rejects.toMatchObject({
+      code: 'insufficient-data',
+    });
+  });
+});
+
+describe('one at a time', () => {
+  it('a second fit of the same network is refused, the first goes on', async () => {
+    const network = language();
+    const batches = batchesOf([{ inputs: ids([2, 4]), targets: ids([2, 4]), continues: false }]);
+    const make = () => createTrainer(network, { loss: losses.softmaxCrossEntropy(), updater: updaters.sgd() });
+    const first = make().fit(batches, { epochs: 3 });
+    await expect(make().fit(batches)).rejects.toMatchObject({ code: 'busy' });
+    expect((await first).steps).toBe(3);
+    await make().fit(batches);
+  });
+
+  it('options are checked', async () => {
+    const network = language();
+    const loss = losses.softmaxCrossEntropy();
+    expect(() => createTrainer(network, { loss, updater: 'adam' as never })).toThrow(
+      /option 'updater' must be an updater/,
+    );
+    expect(() => createTrainer(network, { loss, updater: updaters.sgd(), clip: { norm: 1 } as never })).toThrow(/clip/);
+    await expect(train(language(), [], loss, { epoch: 3 })).rejects.toThrow(
+      "unknown option 'epoch'. Did you mean 'epochs'",
+    );
+    expect(() => updaters.adam({ learningrate: 1 } as never)).toThrow("Did you mean 'learningRate'");
+    expect(() => losses.meanSquaredError({ reduction: 'sum' as never })).toThrow(/"mean" \| "sumOverTime"/);
+  });
+
+  it('fails with disposed after dispose', async () => {
+    const network = language();
+    network.dispose();
+    await expect(train(network, [])).rejects.toMatchObject({ code: 'disposed' });
+  });
+});
+
+describe('steps that are not finite', () => {
+  const good = (): Batch => ({ inputs: zeros([2, 3, 2]), targets: zeros([2, 3, 1]), continues: false });
+  const loss = losses.meanSquaredError();
+
+  /** Trains on good batches around one that is spoilt, and expects the message and nothing changed by or after it. */
+  async function refuses(spoil: (batch: Batch, network: Network) => void | Promise<void>, message: RegExp) {
+    const network = regression();
+    const bad = good();
+    await spoil(bad, network);
+    const trainer = createTrainer(network, { loss, updater: updaters.adam({ learningRate: 0.01 }) });
+    const failing = trainer.fit(batchesOf([good(), good(), bad, good(), good()]), { inFlight: 4 });
+    await expect(failing).rejects.toMatchObject({ code: 'not-finite' });
+    await expect(failing).rejects.toThrow(message);
+    return { network, trainer };
+  }
+
+  it('NaN in the inputs is named with its place, and the model is as after the step before', async () => {
+    const { network, trainer } = await refuses(({ inputs }) => {
+      inputs.data[7] = Number.NaN;
+    }, /Step 3 was refused: the data holds NaN: inputs\[1, 0, 1\].*as it was after step 2/);
+    const again = regression();
+    const twin = createTrainer(again, { loss, updater: updaters.adam({ learningRate: 0.01 }) });
+    await twin.step(good());
+    await twin.step(good());
+    expect(await network.readParameters()).toEqual(await again.readParameters());
+    expect(trainer.iteration).toBe(2);
+    // Both go on in step: the updater's states are as they were too.
+    await trainer.step(good());
+    await twin.step(good());
+    expect(await network.readParameters()).toEqual(await again.readParameters());
+  });
+
+  it('Infinity in the targets', () =>
+    refuses(({ targets }) => {
+      targets.data[2] = Number.POSITIVE_INFINITY;
+    }, /the data holds Infinity: targets\[0, 2, 0\]/));
+
+  it('a loss that overflows', () =>
+    refuses(({ targets }) => {
+      targets.data.fill(1e30);
+    }, /the loss, meanSquaredError, is the first value on the way that is not finite/));
+
+  it('the layer whose output is first not finite', async () => {
+    const network = createNetwork(
+      [layers.dense({ units: 2 }), layers.simpleRnn({ units: 2, activation: 'identity' }), layers.dense({ units: 1 })],
+      { input: { features: 2 }, engine },
+    );
+    await network.setParameter('simpleRnn/recurrentKernel', tensor([1e30, 0, 0, 1e30], [2, 2]));
+    await network.setParameter('dense_1/bias', tensor([1, 1]));
+    const trainer = createTrainer(network, { loss, updater: updaters.sgd() });
+    const before = await network.readParameters();
+    await expect(trainer.step(good())).rejects.toThrow(/the output of layer simpleRnn is the first value/);
+    expect(await network.readParameters()).toEqual(before);
+  });
+
+  it('the gradient that is first not finite', async () => {
+    const network = createNetwork([layers.dense({ units: 1 }), layers.dense({ units: 1 })], {
+      input: { features: 1, sequence: false },
+      engine,
+    });
+    await network.writeParameters(Float32Array.of(0, 0, 1e25, 1e18));
+    const trainer = createTrainer(network, { loss, updater: updaters.sgd() });
+    const batch = { inputs: zeros([1, 1]), targets: zeros([1, 1]), continues: false };
+    await expect(trainer.step(batch)).rejects.toThrow(/the gradient of dense_1\/bias is the first value/);
+  });
+
+  it('parameters that would overflow', async () => {
+    const network = createNetwork([layers.dense({ units: 1 })], { input: { features: 1, sequence: false }, engine });
+    const trainer = createTrainer(network, { loss, updater: updaters.sgd({ learningRate: 1e38 }) });
+    const batch = { inputs: tensor([1], [1, 1]), targets: tensor([1e3], [1, 1]), continues: false };
+    await expect(trainer.step(batch)).rejects.toThrow(
+      /the parameters or the updater would have become NaN or Infinity/,
+    );
+  });
+
+  it('a validation loss', async () => {
+    const bad = good();
+    bad.inputs.data[0] = Number.NaN;
+    await expect(evaluate(regression(), batchesOf([good(), bad]), { loss })).rejects.toThrow(
+      /the loss of batch 2 is NaN: the data holds NaN: inputs\[0, 0, 0\]/,
+    );
+  });
+});
