@@ -48,7 +48,7 @@ export function textReport(): TrainingReport {
       const best = bestLine(history);
       if (best) say(best);
       say(`The model is in ${directory}. Go on with`);
-      say(`  mneme generate ${directory} --prime 'The ' --length 500`);
+      say(`  npx mneme generate ${directory} --prime 'The ' --length 500`);
     },
     stop: display.stop,
   };
