@@ -25,16 +25,19 @@ export async function writeModelDirectory(
 ): Promise<void> {
   const created = await makeDirectory(directory);
   const before = await currentParameters(directory);
+  const candidates = [description.parameters.file, ...(before ? [before] : [])];
   try {
+    if (created) await syncDirectory(dirname(directory));
     await writeAtomically(join(directory, description.parameters.file), parameters);
     const json = `${JSON.stringify(description, null, 2)}\n`;
     await writeAtomically(join(directory, descriptionName), [new TextEncoder().encode(json)]);
   } catch (error) {
-    await sweep(directory, [description.parameters.file]);
+    await sweep(directory, candidates);
+    // Succeeds only where nothing is in it.
     if (created) await rmdir(directory).catch(() => {});
-    throw error;
+    throw writeFailure(error, directory);
   }
-  await sweep(directory, [...(before ? [before] : []), ...(await abandoned(directory))]);
+  await sweep(directory, [...candidates, ...(await abandoned(directory))]);
 }
 
 /**
@@ -76,9 +79,7 @@ function requireUnchanged(bytes: Uint8Array, { parameters }: ModelDescription, p
 
 async function makeDirectory(path: string): Promise<boolean> {
   try {
-    const created = (await mkdir(path, { recursive: true })) !== undefined;
-    if (created) await syncDirectory(dirname(path));
-    return created;
+    return (await mkdir(path, { recursive: true })) !== undefined;
   } catch (error) {
     throw writeFailure(error, path);
   }

@@ -21,10 +21,11 @@ export type SessionOptions = v.InferInput<typeof sessionSchema>;
  * order with its training; what they carry is their own.
  *
  * @param vocabulary for `generate`
- * @throws {MnemeError} `invalid-option`, `invalid-argument` when the network reads no sequences, `out-of-memory`
+ * @throws {MnemeError} `invalid-option`, `invalid-argument` when the network reads no sequences, `out-of-memory`, `disposed`
  */
 export function createSession(network: NetworkContract, options?: SessionOptions, vocabulary?: Vocabulary): Session {
   const { batch } = parseOptions(sessionSchema, options, 'session');
+  if (network.disposed) throw new MnemeError('disposed', 'session: this model was disposed: make or open it anew.');
   if (!network.inputSignal.sequence) {
     throw new MnemeError(
       'invalid-argument',
