@@ -16,10 +16,11 @@ import {
 const typescriptOrder: Order = [
   ['errors'],
   ['options'],
-  ['compute/tensor'],
+  ['compute/random', 'compute/tensor'],
   ['compute/expression', 'compute/program'],
-  ['compute/graph', 'compute/gradients'],
+  ['compute/graph'],
   ['compute/operations'],
+  ['compute/gradients'],
   ['compute/compiler'],
   ['compute/engine'],
   ['kernels', 'network'],
