@@ -2,42 +2,23 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { tensor } from '../../src/compute/tensor.js';
-import { byteVocabulary, characterVocabulary } from '../../src/data/vocabulary.js';
+import { byteVocabulary } from '../../src/data/vocabulary.js';
 import { MnemeError } from '../../src/errors.js';
 import { loadModel, sequential } from '../../src/model/sequential.js';
 import { activation } from '../../src/network/activations.js';
 import { layers } from '../../src/network/layers/index.js';
-import type { Disk } from '../formats/failing-disk.js';
 import { onBothEngines, reference } from './engines.js';
-
-const disk = vi.hoisted<Disk>(() => ({ operations: 0, failAt: 0, powerLost: false }));
-vi.mock('node:fs/promises', async (original) => {
-  const { failingDisk } = await import('../formats/failing-disk.js');
-  return failingDisk(await original(), disk);
-});
+import { small, valuesOf, vocabulary } from './small-model.js';
 
 const root = mkdtempSync(join(tmpdir(), 'mneme-model-'));
 afterAll(() => rmSync(root, { recursive: true }));
 let directory = '';
 beforeEach(() => {
-  Object.assign(disk, { operations: 0, failAt: 0, powerLost: false });
   directory = join(mkdtempSync(join(root, 'case-')), 'small.mneme');
 });
 
-const vocabulary = characterVocabulary('abc d\n');
-const small = (seed: number, engine = reference()) =>
-  sequential(
-    [
-      layers.embedding({ vocabulary: vocabulary.size, units: 3 }),
-      layers.lstm({ units: 4, forgetBias: 2 }),
-      layers.gru({ units: 4, dropout: 0.25 }),
-      layers.dense({ units: vocabulary.size }),
-    ],
-    { seed, engine, vocabulary },
-  );
-const valuesOf = async (model: Awaited<ReturnType<typeof loadModel>>) => [...(await model.network.readParameters())];
 const load = () => loadModel(directory, { engine: reference() });
 const description = () => JSON.parse(readFileSync(join(directory, 'model.json'), 'utf8'));
 const parametersFile = () => join(directory, description().parameters.file);
@@ -147,68 +128,6 @@ describe('a saved model', () => {
   });
 });
 
-describe('a save that fails', () => {
-  /** How many operations that change the disk a save over another model takes. */
-  async function countOperations(): Promise<number> {
-    await small(1).save(directory);
-    disk.operations = 0;
-    await small(2).save(directory);
-    const count = disk.operations;
-    rmSync(directory, { recursive: true });
-    return count;
-  }
-
-  it.each([false, true])(
-    'leaves the old model or the new, whichever step it was (everything ends there: %s)',
-    async (powerLost) => {
-      const count = await countOperations();
-      expect(count).toBeGreaterThan(10);
-      const [old, next] = [await valuesOf(small(1)), await valuesOf(small(2))];
-      const outcomes = new Set<string>();
-      for (let failAt = 1; failAt <= count; failAt++) {
-        Object.assign(disk, { operations: 0, failAt: 0, powerLost: false });
-        await small(1).save(directory);
-        Object.assign(disk, { operations: 0, failAt, powerLost });
-        const failure = await small(2)
-          .save(directory)
-          .then(
-            () => undefined,
-            (error) => error,
-          );
-        Object.assign(disk, { operations: 0, failAt: 0, powerLost: false });
-        if (failure) expect(failure).toMatchObject({ name: 'MnemeError', code: 'file-write' });
-        const found = await valuesOf(await load());
-        const isOld = found.every((value, index) => value === old[index]);
-        expect(found).toEqual(isOld ? old : next);
-        // Told that it was saved, it is the new one.
-        if (!failure) expect(isOld).toBe(false);
-        outcomes.add(isOld ? 'old' : 'new');
-        // The disk works again: nothing is left that a save does not clean up, but for what a loss of power left.
-        if (!powerLost && failure) expect(readdirSync(directory)).toHaveLength(2);
-        rmSync(directory, { recursive: true });
-      }
-      expect(outcomes).toEqual(new Set(['old', 'new']));
-    },
-  );
-
-  it('leaves no directory where there was none', async () => {
-    for (let failAt = 1; failAt <= 6; failAt++) {
-      Object.assign(disk, { operations: 0, failAt, powerLost: false });
-      await expect(small(1).save(directory)).rejects.toMatchObject({ code: 'file-write' });
-      expect(() => readdirSync(directory)).toThrow();
-    }
-  });
-
-  it('says where it could not write', async () => {
-    writeFileSync(directory, 'a file');
-    await expect(small(1).save(directory)).rejects.toMatchObject({
-      code: 'file-write',
-      message: `Cannot write ${directory}: a file of that name is in the way.`,
-    });
-    await expect(small(1).save(join(directory, 'below'))).rejects.toThrow(/a part of the path is a file/);
-  });
-});
-
 describe('a model that is not as it was saved', () => {
   const change = (edit: (data: ReturnType<typeof description>) => void): void => {
     const data = description();
@@ -304,16 +223,4 @@ describe('a model that is not as it was saved', () => {
       { numRuns: 300 },
     );
   });
-});
-
-it('a model loaded while another is saved in its place is one of the two', async () => {
-  const [first, second] = [small(1), small(2)];
-  const values = [await valuesOf(first), await valuesOf(second)];
-  await first.save(directory);
-  for (let round = 0; round < 10; round++) {
-    const saving = (round % 2 === 0 ? second : first).save(directory);
-    const found = await valuesOf(await load());
-    expect(values.some((each) => each.every((value, index) => value === found[index]))).toBe(true);
-    await saving;
-  }
 });
