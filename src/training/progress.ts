@@ -55,7 +55,7 @@ export function showProgress(options: ProgressOptions = {}): ProgressDisplay {
       const weight = Math.max(1 / record.step, 1 / 50);
       loss = record.step === 1 ? record.loss : loss + weight * (record.loss - loss);
       rate.add(record);
-      const line = { ...stepFields(record, loss), speed: `${thousands(rate.tokensPerSecond)} tokens/s` };
+      const line = fields(record, rate.tokensPerSecond, loss);
       if (bar) bar.show(record.fraction, line);
       else if (record.seconds - lastLine >= interval) {
         lastLine = record.seconds;
@@ -75,9 +75,14 @@ export function showProgress(options: ProgressOptions = {}): ProgressDisplay {
   };
 }
 
-function stepFields({ step, fraction, seconds }: StepRecord, loss: number): Record<'step' | 'loss' | 'left', string> {
+function fields({ step, fraction, seconds }: StepRecord, tokensPerSecond: number, loss: number) {
   const left = fraction > 0 ? seconds * (1 / fraction - 1) : Number.NaN;
-  return { step: `step ${thousands(step)}`, loss: `loss ${loss.toFixed(3)}`, left: `ETA ${clock(left)}` };
+  return {
+    step: `step ${thousands(step)}`,
+    speed: `${thousands(tokensPerSecond)} tokens/s`,
+    loss: `loss ${loss.toFixed(3)}`,
+    left: `ETA ${clock(left)}`,
+  };
 }
 
 function epochLine(record: EpochRecord): string {
