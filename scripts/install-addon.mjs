@@ -24,7 +24,7 @@ if (prebuiltFits()) {
     }
   } else {
     console.warn(
-      `mneme: no prebuilt addon for ${process.platform}-${process.arch}, and ${missing.join(' and ')} to build one is missing.\n` +
+      `mneme: no prebuilt addon fits ${process.platform}-${process.arch}, and to build one ${missing.join(', ')} would be needed.\n` +
         'mneme works without it on its reference engine, a hundred times slower. For the native engine install\n' +
         '  Debian, Ubuntu: apt-get install g++ make cmake\n' +
         '  Fedora:         dnf install gcc-c++ make cmake\n' +

@@ -32,7 +32,7 @@ export class NativeStream implements Stream {
     this.settle = (count) => this.settleOldest(count);
     const id = callAddon('createStream', () => addon.createStream(threads, this.settle));
     this.id = id;
-    whenAbandoned(this, () => addon.disposeStream(id));
+    whenAbandoned(this, giveBack(addon, id));
   }
 
   get pending(): number {
@@ -112,6 +112,9 @@ export class NativeStream implements Stream {
     if (this.closing) throw new MnemeError('disposed', `${where}: the stream is closed. Create another one.`);
   }
 }
+
+/** Made outside of the constructor, whose other closure holds the stream: one that held both would never be collected. */
+const giveBack = (addon: Addon, id: number) => () => void addon.disposeStream(id);
 
 function checkProgram(loaded: unknown): NativeProgram {
   if (!(loaded instanceof NativeProgram)) {

@@ -67,6 +67,10 @@ describe.each(engines)('%s engine', (_, create) => {
     const state = engine.allocate(1);
     const { count } = await stream.submit({ program, memories: { state }, inputs: {}, repeat: 4 });
     expect(count).toEqual({ dtype: 'i32', shape: [4, 1], data: Int32Array.of(1, 2, 3, 4) });
+    for (const repeat of [0, -1, 1.5]) {
+      const refused = stream.submit({ program, memories: { state }, inputs: {}, repeat });
+      await expect(refused).rejects.toEqual(refusal('invalid-argument', /repeat/));
+    }
   });
 
   test('two streams may share a memory', async () => {
