@@ -35,6 +35,10 @@ export async function finished(child: ChildProcess): Promise<Result> {
 export const mneme = (args: readonly string[], environment?: Record<string, string>): Promise<Result> =>
   finished(start(args, environment));
 
+/** The arguments of a command as a shell reads them, single quotes being the only ones. */
+export const argumentsOf = (command: string): string[] =>
+  [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
+
 /** The JSON lines of standard output; anything else there fails. */
 export const jsonLines = ({ stdout }: Result): Record<string, unknown>[] =>
   stdout

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { finished, mneme, workshop } from '../cli/mneme.js';
+import { argumentsOf, finished, mneme, workshop } from '../cli/mneme.js';
 
 const { path, text } = workshop();
 const example = fileURLToPath(new URL('../../examples/write-a-book.js', import.meta.url));
@@ -19,8 +19,7 @@ describe('npm start', () => {
     const commands = [...stdout.matchAll(/^ {2}npx mneme (.*)$/gm)].map(([, words]) => words!);
     expect(commands.length).toBeGreaterThan(1);
     for (const words of commands) {
-      const args = [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
-      expect(await mneme(args)).toMatchObject({ code: 0, stderr: '' });
+      expect(await mneme(argumentsOf(words))).toMatchObject({ code: 0, stderr: '' });
     }
   });
 
