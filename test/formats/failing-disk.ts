@@ -7,6 +7,8 @@ export interface Disk {
   /** The operation that fails, counted from 1; those after it work again, or none of them if the power is gone. */
   failAt: number;
   powerLost: boolean;
+  /** What others do before a file is opened for reading. */
+  beforeRead?: ((path: string) => Promise<void>) | undefined;
 }
 
 /** Wraps the real module. A failing write has written half of what it was given. */
@@ -24,7 +26,8 @@ export function failingDisk(real: typeof Promises, disk: Disk): typeof Promises 
     };
 
   const open: typeof Promises.open = async (path, flags, mode) => {
-    if (flags !== 'r' && step()) throw fault();
+    if (flags === 'r') await disk.beforeRead?.(String(path));
+    else if (step()) throw fault();
     const handle = await real.open(path, flags, mode);
     const sync = handle.sync.bind(handle);
     const write = handle.write.bind(handle) as (bytes: Uint8Array, from: number, length: number) => Promise<unknown>;

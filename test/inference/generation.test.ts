@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../../src/compute/engine/engine.js';
 import { uniforms } from '../../src/compute/random.js';
 import { tensor } from '../../src/compute/tensor.js';
@@ -128,6 +128,21 @@ onBothEngines((engine) => {
       }
       expect(await write(model, 'a', { length: 150, seed: 2 })).not.toBe(long);
       expect(await write(model, 'a', { length: 150 })).not.toBe(await write(model, 'a', { length: 150 }));
+    });
+
+    it('is the same again in a session that was reset', async () => {
+      const session = writer(engine()).session();
+      const first = await collect(session.generate('a', { length: 50, seed: 1 }));
+      await session.reset();
+      expect(await collect(session.generate('a', { length: 50, seed: 1 }))).toBe(first);
+    });
+
+    it('takes one call to the engine for many characters', async () => {
+      const model = writer(engine());
+      const submit = vi.spyOn(model.network.stream, 'submit');
+      await write(model, 'a', { length: 320 });
+      // Ten of 32 characters, and up to six that bring the state to where the text ended.
+      expect(submit.mock.calls.length).toBeLessThanOrEqual(16);
     });
 
     it('depends on all of the prime, and on what the session read before', async () => {

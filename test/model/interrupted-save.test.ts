@@ -84,14 +84,13 @@ describe('a save that fails', () => {
   });
 });
 
-it('a model loaded while another is saved in its place is one of the two', async () => {
-  const [first, second] = [small(1), small(2)];
-  const values = [await valuesOf(first), await valuesOf(second)];
-  await first.save(directory);
-  for (let round = 0; round < 10; round++) {
-    const saving = (round % 2 === 0 ? second : first).save(directory);
-    const found = await valuesOf(await load());
-    expect(values.some((each) => each.every((value, index) => value === found[index]))).toBe(true);
-    await saving;
-  }
+it('a model that is replaced between the reading of its two files is loaded as the new one', async () => {
+  const second = small(2);
+  await small(1).save(directory);
+  disk.beforeRead = async (path) => {
+    if (!path.endsWith('.safetensors')) return;
+    disk.beforeRead = undefined;
+    await second.save(directory);
+  };
+  expect(await valuesOf(await load())).toEqual(await valuesOf(second));
 });

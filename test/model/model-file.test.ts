@@ -84,6 +84,17 @@ describe('a saved model', () => {
     expect(await again.predict(x)).toEqual(await model.predict(x));
   });
 
+  it('does not take an initializer for an activation of that name', async () => {
+    const normal = activation('normal', (x) => x.mul(2));
+    const model = sequential([layers.dense({ units: 2, activation: normal, kernelInitializer: 'normal' })], {
+      input: { features: 3 },
+      engine: reference(),
+    });
+    await model.save(directory);
+    const again = await loadModel(directory, { engine: reference(), activations: [normal] });
+    expect(again.network.layers[0]!.options).toEqual(model.network.layers[0]!.options);
+  });
+
   it('cannot hold an activation under the name of another', async () => {
     const tanh = activation('tanh', (x) => x.mul(2));
     const model = sequential([layers.dense({ units: 2, activation: tanh })], {
