@@ -4,8 +4,8 @@
  */
 
 export interface RandomSettings {
-  /** A whole number, of which 64 bits count. */
-  readonly seed: number;
+  /** A whole number, or its two 32-bit words, the low one first. */
+  readonly seed: number | readonly [low: number, high: number];
   /** 32 bits that tell one use of the seed from another. */
   readonly purpose: number;
   /** 32 bits, such as the number of the training step. Default 0. */
@@ -39,8 +39,8 @@ export function normals(count: number, settings: RandomSettings): Float64Array {
 }
 
 /** Low and high word of a seed. */
-export function seedWords(seed: number): readonly [low: number, high: number] {
-  return [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+export function seedWords(seed: RandomSettings['seed']): readonly [low: number, high: number] {
+  return typeof seed === 'number' ? [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0] : [seed[0] >>> 0, seed[1] >>> 0];
 }
 
 /** The four words of a block: ten rounds of Philox on `counter` under `key`. */

@@ -27,12 +27,8 @@ export const sampleOperation: Operation = {
   },
   reference: ({ inputs: [logits, settings, seed, step], outputs: [ids] }) => {
     const width = columnsOf(logits!);
-    const [low, high] = seed!.data as unknown as [number, number];
-    const drawn = uniforms(rowsOf(logits!), {
-      seed: (high >>> 0) * 2 ** 32 + (low >>> 0),
-      purpose: 0,
-      step: step!.data[0]!,
-    });
+    const words = seed!.data as unknown as [number, number];
+    const drawn = uniforms(rowsOf(logits!), { seed: [words[0], words[1]], purpose: 0, step: step!.data[0]! });
     for (const [row, u] of drawn.entries()) {
       ids!.data[row] = draw(logits!.data.subarray(row * width, (row + 1) * width), settings!.data, u);
     }

@@ -1,0 +1,148 @@
+/** Softmax, its cross entropy, random numbers and sampling: right on every engine, with the same bits on every instruction set. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { gradients } from '../../../src/compute/gradients.js';
+import { input } from '../../../src/compute/graph.js';
+import { random, sample, softmax, softmaxCrossEntropy } from '../../../src/compute/operations/index.js';
+import { tensor } from '../../../src/compute/tensor.js';
+import { exact, expectAgreement, forExamples, ids, noise, roundoff, sumError, type Tolerance } from './agreement.js';
+
+const extent = (max: number) => fc.integer({ min: 1, max });
+const rowsAndColumns = fc.record({ rows: extent(40), columns: extent(150) });
+/** Standard deviation of the logits: they lie within ±25, differences within 50. */
+const scale = 5;
+const widest = 50;
+
+/**
+ * Relative error of a probability: differences of logits are rounded relative to their size, which the exponential makes
+ * an absolute error of the logarithm; then the exponential (1.5 ulp), the sum of `columns` of them, and the quotient.
+ */
+const probabilityError = (columns: number) => widest * roundoff + 6 * roundoff + sumError(columns);
+/** What is too small for a normal number may be flushed. */
+const tiny = 2 ** -126;
+
+describe('softmax', () => {
+  test('any shape', () =>
+    forExamples(rowsAndColumns, ({ rows, columns }) => ({
+      inputs: { x: noise([rows, columns], 1, scale) },
+      build: ({ x }) => ({ y: softmax(x!) }),
+      tolerances: { y: (right) => (index) => probabilityError(columns) * right[index]! + tiny },
+    })));
+
+  test('cross entropy and gradient, against ids', () =>
+    forExamples(rowsAndColumns, ({ rows, columns }) => {
+      const targets = ids([rows], columns);
+      const isTarget = (index: number) => targets.data[Math.floor(index / columns)] === index % columns;
+      return {
+        inputs: { x: noise([rows, columns], 1, scale), targets },
+        build: ({ x, targets }) => {
+          const loss = softmaxCrossEntropy(x!, targets!, { scale: 1 / rows });
+          return { loss, gradient: gradients(loss, [x!])[0]! };
+        },
+        tolerances: {
+          // A row is log Σ exp + largest - logit, each below 60, with the error of the sum as one of its logarithm.
+          loss: () => () => 3 * 60 * roundoff + sumError(columns) + sumError(rows) * widest,
+          gradient: (right) => (index) => {
+            const probability = Math.abs(right[index]! + (isTarget(index) ? 1 / rows : 0));
+            return probabilityError(columns) * probability + (isTarget(index) ? 2 * roundoff : 0) / rows + tiny;
+          },
+        },
+      };
+    }));
+
+  test('cross entropy and gradient, against weights', () =>
+    forExamples(rowsAndColumns, ({ rows, columns }) => {
+      const targets = tensor(noise([rows, columns], 2).data.map(Math.abs) as Float32Array, [rows, columns]);
+      const totals = Array.from({ length: rows }, (_, row) =>
+        (targets.data.subarray(row * columns, (row + 1) * columns) as Float32Array).reduce((a, b) => a + b, 0),
+      );
+      const all = totals.reduce((a, b) => a + b, 0);
+      const gradientTolerance: Tolerance = (right) => (index) => {
+        const weight = targets.data[index]!;
+        const part = Math.abs(right[index]! / 0.5 + weight);
+        return 0.5 * ((probabilityError(columns) + sumError(columns)) * part + 2 * roundoff * weight) + tiny;
+      };
+      return {
+        inputs: { x: noise([rows, columns], 1, scale), targets },
+        build: ({ x, targets }) => {
+          const loss = softmaxCrossEntropy(x!, targets!, { scale: 0.5 });
+          return { loss, gradient: gradients(loss, [x!])[0]! };
+        },
+        tolerances: {
+          loss: () => () => 0.5 * all * (3 * 60 * roundoff + sumError(columns) + 60 * sumError(rows * columns)),
+          gradient: gradientTolerance,
+        },
+      };
+    }));
+
+  test('logits of a thousand do not overflow', () =>
+    expectAgreement({
+      inputs: { x: tensor([1000, 0, -1000, 1000, 999, 0], [2, 3]), targets: tensor(Int32Array.of(0, 1), [2]) },
+      build: ({ x, targets }) => ({ loss: softmaxCrossEntropy(x!, targets!, { scale: 1 }), y: softmax(x!) }),
+      tolerances: { loss: () => () => 4000 * roundoff, y: () => () => 4 * roundoff },
+    }));
+});
+
+describe('random', () => {
+  const settings = fc.record({ count: extent(500), seed: fc.maxSafeNat(), purpose: fc.nat(), step: fc.integer() });
+
+  test('uniform numbers are the same to the bit', () =>
+    forExamples(settings, ({ count, seed, purpose, step }) => ({
+      inputs: { step: tensor(Int32Array.of(step), [1]) },
+      build: ({ step }) => ({ y: random(step!, [count], { seed, purpose, kind: 'uniform' }) }),
+      tolerances: { y: exact },
+    })));
+
+  test('normal numbers', () =>
+    forExamples(settings, ({ count, seed, purpose, step }) => ({
+      inputs: { step: tensor(Int32Array.of(step), [1]) },
+      build: ({ step }) => ({ y: random(step!, [count], { seed, purpose, kind: 'normal' }) }),
+      // The radius is at most 5.8 and has a relative error of two ulp, sine and cosine an absolute one.
+      tolerances: { y: () => () => 5.8 * 6 * roundoff },
+    })));
+});
+
+describe('sample', () => {
+  const drawn = fc.record({
+    rows: extent(20),
+    columns: extent(80),
+    temperature: fc.constantFrom(0, 0.5, 1, 2),
+    topP: fc.constantFrom(0, 0.3, 0.9, 1),
+    topK: fc.constantFrom(0, 1, 5, 100),
+    step: fc.nat(1000),
+  });
+
+  test('the same ids on all engines', () =>
+    forExamples(drawn, ({ rows, columns, temperature, topP, topK, step }) => ({
+      inputs: {
+        logits: noise([rows, columns], step),
+        settings: tensor([temperature, topP, topK]),
+        seed: tensor(Int32Array.of(12345, -7), [2]),
+        step: tensor(Int32Array.of(step), [1]),
+      },
+      build: ({ logits, settings, seed, step }) => ({ ids: sample(logits!, settings!, seed!, step!) }),
+      tolerances: { ids: exact },
+    })));
+
+  test('equal logits: the first is the largest; a row with NaN gives -1', () =>
+    expectAgreement({
+      inputs: {
+        logits: tensor([1, 3, 3, 1, Number.NaN, 2], [2, 3]),
+        settings: tensor([0, 1, 0]),
+        seed: tensor(Int32Array.of(1, 0), [2]),
+        step: tensor(Int32Array.of(1), [1]),
+      },
+      build: ({ logits, settings, seed, step }) => ({ ids: sample(logits!, settings!, seed!, step!) }),
+      tolerances: { ids: exact },
+    }));
+});
+
+test('targets of another shape are refused', () => {
+  const logits = input('logits', [4, 3], 'f32');
+  expect(() => softmaxCrossEntropy(logits, input('targets', [5], 'i32'), { scale: 1 })).toThrow(
+    expect.objectContaining({
+      code: 'invalid-shape',
+      message: 'softmaxCrossEntropy: targets: expected i32 [4], got i32 [5].',
+    }),
+  );
+});
