@@ -1,0 +1,336 @@
+// recurrent and recurrentGradient: against plain double precision, with the same bits everywhere, with every optional operand.
+#include <cfloat>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "test/check.h"
+#include "test/kernel_call.h"
+#include "test/recurrent_reference.h"
+
+namespace {
+
+using namespace mneme;
+using namespace mneme::test;
+
+struct Options {
+  bool ids = false, bias = true, initial = true, dy = true, dFinal = true, dx = true;
+  bool byExpression = false;  // say nothing of the kind of activation
+};
+
+RecurrentData makeData(Cell cell, int64_t time, int64_t batch, int64_t inputs, int64_t units, const Options& options, const char* gate = "sigmoid",
+                       const char* activation = "tanh") {
+  RecurrentData data;
+  data.cell = cell;
+  data.time = time, data.batch = batch, data.inputs = inputs, data.units = units;
+  data.gate = &activationFunction(gate), data.activation = &activationFunction(activation);
+  const int64_t rows = time * batch, width = data.width(), state = batch * units;
+  if (options.ids) {
+    uint64_t seed = 7;
+    for (int64_t row = 0; row < rows; ++row) data.ids.push_back(static_cast<int32_t>((nextUniform(seed) + 1) / 2 * static_cast<float>(inputs)));
+  } else {
+    data.x = uniform(rows * inputs, 1);
+  }
+  data.kernel = uniform(inputs * width, 2, 1 / std::sqrt(static_cast<float>(options.ids ? 1 : inputs)));
+  data.recurrentKernel = uniform(units * width, 3, 1 / std::sqrt(static_cast<float>(units)));
+  if (options.bias) data.bias = uniform(width, 4);
+  if (options.bias && cell == Cell::gruAfter) data.recurrentBias = uniform(width, 5);
+  if (options.initial) data.initialHidden = uniform(state, 6);
+  if (options.initial && cell == Cell::lstm) data.initialCell = uniform(state, 7);
+  if (options.dy) data.dy = uniform(rows * units, 8);
+  if (options.dFinal) data.dFinalHidden = uniform(state, 9);
+  if (options.dFinal && cell == Cell::lstm) data.dFinalCell = uniform(state, 10);
+  return data;
+}
+
+Operand optional(std::vector<float>& data, std::initializer_list<int64_t> shape) { return data.empty() ? absent() : operand(data, shape); }
+
+// Everything the two kernels give. Outputs and tape begin as NaN, so what is not written shows.
+RecurrentResult<float> runKernels(RecurrentData data, const Options& options, const KernelTable& table, Team& team, bool inference = false) {
+  const int64_t T = data.time, B = data.batch, I = data.inputs, H = data.units, N = data.width();
+  const bool lstm = data.cell == Cell::lstm;
+  RecurrentResult<float> result;
+  const auto fresh = [](int64_t count) { return std::vector<float>(static_cast<std::size_t>(count), NAN); };
+  result.y = fresh(T * B * H);
+  result.finalHidden = fresh(B * H);
+  if (lstm) result.finalCell = fresh(B * H);
+  const int64_t panels = data.cell == Cell::simple ? (H + 63) / 64 : (H + 15) / 16;
+  std::vector<float> tape = fresh(panels * T * B * 64 + (lstm ? 2 * ((T * B * H + 15) / 16 * 16) : 0));
+
+  std::vector<int32_t> words = {std::min(static_cast<int32_t>(data.cell), 2), data.cell == Cell::gruAfter};
+  for (const ActivationFunction* function : {data.gate, data.activation}) {
+    words.push_back(options.byExpression ? 0 : function->kind);
+    words.push_back(static_cast<int32_t>(function->code.size()));
+    words.insert(words.end(), function->code.begin(), function->code.end());
+  }
+  std::vector<Operand> inputs = {data.ids.empty() ? operand(data.x, {T, B, I}) : operand(data.ids, {T, B}), operand(data.kernel, {I, N}),
+                                 operand(data.recurrentKernel, {H, N}), optional(data.bias, {N}), optional(data.recurrentBias, {N}),
+                                 optional(data.initialHidden, {B, H}), optional(data.initialCell, {B, H})};
+  KernelCall forward(table, "recurrent", inputs,
+                     {operand(result.y, {T, B, H}), operand(result.finalHidden, {B, H}), optional(result.finalCell, {B, H}),
+                      inference ? absent() : operand(tape, {static_cast<int64_t>(tape.size())})},
+                     words, team);
+  Status status = forward.run();
+  if (!status.isOk()) std::printf("  %s\n", status.message);
+  MNEME_CHECK(status.isOk());
+  if (inference) return result;
+
+  result.dKernel = fresh(I * N);
+  result.dRecurrentKernel = fresh(H * N);
+  if (options.dx && data.ids.empty()) result.dx = fresh(T * B * I);
+  if (options.bias) result.dBias = fresh(N);
+  if (!data.recurrentBias.empty()) result.dRecurrentBias = fresh(N);
+  if (options.initial) result.dInitialHidden = fresh(B * H);
+  if (options.initial && lstm) result.dInitialCell = fresh(B * H);
+  inputs.push_back(operand(result.y, {T, B, H}));
+  inputs.push_back(operand(tape, {static_cast<int64_t>(tape.size())}));
+  inputs.push_back(optional(data.dy, {T, B, H}));
+  inputs.push_back(optional(data.dFinalHidden, {B, H}));
+  inputs.push_back(optional(data.dFinalCell, {B, H}));
+  KernelCall backward(table, "recurrentGradient", inputs,
+                      {optional(result.dx, {T, B, I}), operand(result.dKernel, {I, N}), operand(result.dRecurrentKernel, {H, N}),
+                       optional(result.dBias, {N}), optional(result.dRecurrentBias, {N}), optional(result.dInitialHidden, {B, H}),
+                       optional(result.dInitialCell, {B, H})},
+                      words, team);
+  status = backward.run();
+  if (!status.isOk()) std::printf("  %s\n", status.message);
+  MNEME_CHECK(status.isOk());
+  return result;
+}
+
+std::string describe(const RecurrentData& data) {
+  const char* names[] = {"simple", "lstm", "gru after", "gru before"};
+  char text[160];
+  std::snprintf(text, sizeof text, "%s %s/%s T=%lld B=%lld I=%lld H=%lld%s", names[static_cast<int>(data.cell)], data.gate->name, data.activation->name,
+                static_cast<long long>(data.time), static_cast<long long>(data.batch), static_cast<long long>(data.inputs),
+                static_cast<long long>(data.units), data.ids.empty() ? "" : " ids");
+  return text;
+}
+
+// The error of a buffer, relative to its largest element. Each element is a chain of roundings of half a unit each: the terms of
+// its own sum, and those of what it is computed from: a step's input and recurrent product, the way back's product over the
+// gates, and a few for the cell (whose functions are exact to 4 units). The weights are scaled so that a step hands errors on
+// without enlarging them, on average; the number of steps that an error may live on is bounded by the time.
+void compareWithReference(const RecurrentData& data, const RecurrentResult<double>& want, const RecurrentResult<float>& got) {
+  const double chain = static_cast<double>(data.inputs + data.units + data.width() + data.time * data.batch) + 32;
+  const double bound = 0.5 * FLT_EPSILON * (chain + 8 * static_cast<double>(data.time));
+  const auto wanted = want.all();
+  const auto given = got.all();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (given[i].second->empty()) continue;
+    // A buffer of one element may be a sum that cancels: then what counts is the size of its terms, some tenths.
+    double largest = given[i].second->size() == 1 ? 0.1 : 0, error = 0;
+    for (std::size_t j = 0; j < given[i].second->size(); ++j) {
+      largest = std::max(largest, std::fabs((*wanted[i].second)[j]));
+      const double difference = std::fabs((*wanted[i].second)[j] - (*given[i].second)[j]);
+      if (!(difference <= error)) error = difference;
+    }
+    if (!(error <= bound * std::max(largest, 1e-30))) std::printf("  %s, %s: error %.3g of %.3g\n", describe(data).c_str(), wanted[i].first, error, largest);
+    MNEME_CHECK(error <= bound * std::max(largest, 1e-30));
+  }
+}
+
+int64_t differingBits(const RecurrentData& data, const RecurrentResult<float>& a, const RecurrentResult<float>& b, const char* what) {
+  int64_t different = 0;
+  const auto first = a.all(), second = b.all();
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const std::vector<float> &x = *first[i].second, &y = *second[i].second;
+    if (x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0) continue;
+    std::printf("  %s, %s differs %s\n", describe(data).c_str(), first[i].first, what);
+    ++different;
+  }
+  return different;
+}
+
+struct Size {
+  int64_t time, batch, inputs, units;
+};
+const Size sizes[] = {{1, 1, 1, 1}, {3, 2, 1, 10}, {5, 7, 20, 40}, {2, 33, 100, 80}, {6, 1, 17, 130}, {40, 9, 12, 16}, {9, 32, 3, 65}, {1, 5, 8, 32}};
+const Cell allCells[] = {Cell::simple, Cell::lstm, Cell::gruAfter, Cell::gruBefore};
+
+void compareEverySize(const Options& options, const char* gate, const char* activation) {
+  Team team(1);
+  for (Cell cell : allCells)
+    for (const Size& size : sizes) {
+      const RecurrentData data = makeData(cell, size.time, size.batch, size.inputs, size.units, options, gate, activation);
+      const RecurrentResult<double> want = RecurrentReference(data).run();
+      for (const KernelTable* table : availableTables()) compareWithReference(data, want, runKernels(data, options, *table, team));
+    }
+}
+
+MNEME_TEST(recurrentExact, "recurrent: states and gradients are those of plain double precision") { compareEverySize({}, "sigmoid", "tanh"); }
+
+MNEME_TEST(recurrentIds, "recurrent: ids stand for one-hot vectors") {
+  Options options;
+  options.ids = true;
+  compareEverySize(options, "sigmoid", "tanh");
+}
+
+MNEME_TEST(recurrentOptional, "recurrent: each optional operand may be absent") {
+  for (int without = 0; without < 5; ++without) {
+    Options options;
+    (without == 0 ? options.bias : without == 1 ? options.initial : without == 2 ? options.dy : without == 3 ? options.dFinal : options.dx) = false;
+    compareEverySize(options, "sigmoid", "tanh");
+  }
+  Options least;
+  least.bias = least.initial = least.dFinal = least.dx = false;
+  compareEverySize(least, "sigmoid", "tanh");
+}
+
+MNEME_TEST(recurrentActivations, "recurrent: any activation, by what it is or by its expression") {
+  for (const char* activation : {"sigmoid", "tanh", "relu", "identity", "softsign"}) compareEverySize({}, "sigmoid", activation);
+  for (const char* gate : {"softsign", "tanh"}) compareEverySize({}, gate, "softsign");
+  Options options;
+  options.byExpression = true;
+  compareEverySize(options, "sigmoid", "tanh");
+}
+
+MNEME_TEST(recurrentBits, "recurrent: the same bits for 1, 2 and 3 threads and every instruction set") {
+  const Size more[] = {{12, 48, 33, 128}, {5, 2, 64, 200}, {7, 24, 1, 100}, {10, 4, 5, 48}};
+  std::vector<Size> all(std::begin(sizes), std::end(sizes));
+  all.insert(all.end(), std::begin(more), std::end(more));
+  for (Cell cell : allCells)
+    for (const Size& size : all)
+      for (int kind = 0; kind < 3; ++kind) {
+        Options options;
+        options.ids = kind == 1;
+        const RecurrentData data = makeData(cell, size.time, size.batch, size.inputs, size.units, options, "sigmoid", kind == 2 ? "softsign" : "tanh");
+        Team single(1);
+        const RecurrentResult<float> want = runKernels(data, options, *availableTables()[0], single);
+        for (const KernelTable* table : availableTables())
+          for (int threads = 1; threads <= 3; ++threads) {
+            Team team(threads);
+            const std::string what = std::string(table->instructionSet) + ", threads: " + std::to_string(threads);
+            MNEME_CHECK(differingBits(data, want, runKernels(data, options, *table, team), what.c_str()) == 0);
+          }
+      }
+}
+
+MNEME_TEST(recurrentInference, "recurrent: without a tape the same states come out") {
+  for (Cell cell : allCells)
+    for (const Size& size : sizes)
+      for (const char* activation : {"tanh", "softsign"}) {
+        const Options options;
+        const RecurrentData data = makeData(cell, size.time, size.batch, size.inputs, size.units, options, "sigmoid", activation);
+        for (const KernelTable* table : availableTables()) {
+          Team team(2);
+          const RecurrentResult<float> with = runKernels(data, options, *table, team), without = runKernels(data, options, *table, team, true);
+          MNEME_CHECK(with.y == without.y && with.finalHidden == without.finalHidden && with.finalCell == without.finalCell);
+        }
+      }
+}
+
+MNEME_TEST(recurrentContinues, "recurrent: a sequence cut in two, its state handed on, is the whole sequence") {
+  for (Cell cell : allCells) {
+    const Options options;
+    const RecurrentData whole = makeData(cell, 10, 3, 6, 20, options);
+    RecurrentData first = whole, second = whole;
+    first.time = 4, second.time = 6;
+    first.x.resize(4 * 3 * 6);
+    second.x.erase(second.x.begin(), second.x.begin() + 4 * 3 * 6);
+    Team team(1);
+    const KernelTable& table = *availableTables()[0];
+    const RecurrentResult<float> all = runKernels(whole, options, table, team, true), begin = runKernels(first, options, table, team, true);
+    second.initialHidden = begin.finalHidden;
+    if (cell == Cell::lstm) second.initialCell = begin.finalCell;
+    const RecurrentResult<float> end = runKernels(second, options, table, team, true);
+    MNEME_CHECK(all.finalHidden == end.finalHidden && all.finalCell == end.finalCell);
+  }
+}
+
+MNEME_TEST(recurrentOutOfRange, "recurrent: an id outside the kernel's rows is named with its place") {
+  Options options;
+  options.ids = true;
+  for (int32_t bad : {-1, 12}) {
+    RecurrentData data = makeData(Cell::lstm, 3, 4, 12, 8, options);
+    data.ids[2 * 4 + 1] = bad;
+    Team team(1);
+    std::vector<float> y(3 * 4 * 8);
+    std::vector<int32_t> words = {1, 0};
+    for (const ActivationFunction* function : {data.gate, data.activation}) {
+      words.push_back(function->kind);
+      words.push_back(static_cast<int32_t>(function->code.size()));
+      words.insert(words.end(), function->code.begin(), function->code.end());
+    }
+    KernelCall call(*availableTables()[0], "recurrent",
+                    {operand(data.ids, {3, 4}), operand(data.kernel, {12, 32}), operand(data.recurrentKernel, {8, 32}), absent(), absent(), absent(), absent()},
+                    {operand(y, {3, 4, 8}), absent(), absent(), absent()}, words, team);
+    const Status status = call.run();
+    MNEME_CHECK(status.code == Code::outOfRange);
+    MNEME_CHECK(std::strstr(status.message, ("id " + std::to_string(bad) + " at [2, 1]").c_str()) != nullptr);
+  }
+}
+
+MNEME_TEST(recurrentNan, "recurrent: NaN in one row of the batch stays in that row") {
+  for (Cell cell : allCells) {
+    RecurrentData data = makeData(cell, 3, 9, 6, 20, {});
+    data.x[(1 * 9 + 4) * 6 + 2] = NAN;
+    for (const KernelTable* table : availableTables()) {
+      Team team(1);
+      const RecurrentResult<float> result = runKernels(data, {}, *table, team);
+      int64_t wrong = 0;
+      for (int64_t t = 0; t < 3; ++t)
+        for (int64_t b = 0; b < 9; ++b)
+          for (int64_t u = 0; u < 20; ++u) wrong += std::isnan(result.y[(t * 9 + b) * 20 + u]) != (b == 4 && t >= 1);
+      MNEME_CHECK(wrong == 0);
+    }
+  }
+}
+
+MNEME_TEST(recurrentRefuses, "recurrent: shapes and attributes that do not fit are refused") {
+  std::vector<float> f(4096);
+  std::vector<int32_t> ids(4096);
+  Team team(1);
+  const ActivationFunction &gate = activationFunction("sigmoid"), &activation = activationFunction("tanh");
+  const auto wordsOf = [&](int32_t cell, int32_t reset) {
+    std::vector<int32_t> words = {cell, reset};
+    for (const ActivationFunction* function : {&gate, &activation}) {
+      words.push_back(function->kind);
+      words.push_back(static_cast<int32_t>(function->code.size()));
+      words.insert(words.end(), function->code.begin(), function->code.end());
+    }
+    return words;
+  };
+  const auto refused = [&](std::vector<Operand> inputs, std::vector<Operand> outputs, std::vector<int32_t> words) {
+    return KernelCall(*availableTables()[0], "recurrent", std::move(inputs), std::move(outputs), std::move(words), team).status().code == Code::invalidProgram;
+  };
+  // T=2, B=3, I=4, H=5, LSTM.
+  const std::vector<Operand> inputs = {operand(f, {2, 3, 4}), operand(f, {4, 20}), operand(f, {5, 20}), operand(f, {20}), absent(), operand(f, {3, 5}), operand(f, {3, 5})};
+  const std::vector<Operand> outputs = {operand(f, {2, 3, 5}), operand(f, {3, 5}), operand(f, {3, 5}), operand(f, {448})};
+  MNEME_CHECK(!refused(inputs, outputs, wordsOf(1, 0)));
+  const auto withInput = [&](int index, Operand operand) {
+    std::vector<Operand> changed = inputs;
+    changed[index] = operand;
+    return changed;
+  };
+  const auto withOutput = [&](int index, Operand operand) {
+    std::vector<Operand> changed = outputs;
+    changed[index] = operand;
+    return changed;
+  };
+  MNEME_CHECK(refused(withInput(0, operand(f, {2, 3, 5})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(0, operand(ids, {2, 3, 4})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(1, operand(f, {4, 15})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(2, absent()), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(3, operand(f, {5})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(4, operand(f, {20})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(5, operand(f, {5, 3})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(6, operand(ids, {3, 5})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(inputs, withOutput(0, operand(f, {3, 2, 5})), wordsOf(1, 0)));
+  MNEME_CHECK(refused(inputs, withOutput(2, operand(f, {2, 5})), wordsOf(1, 0)));
+  MNEME_CHECK(refused(inputs, withOutput(3, operand(f, {447})), wordsOf(1, 0)));
+  MNEME_CHECK(refused(inputs, outputs, wordsOf(2, 0)));
+  MNEME_CHECK(refused(inputs, outputs, wordsOf(3, 0)));
+  std::vector<int32_t> words = wordsOf(1, 0);
+  words.pop_back();
+  MNEME_CHECK(refused(inputs, outputs, words));
+  words = wordsOf(1, 0);
+  words[3] = 1 << 30;
+  MNEME_CHECK(refused(inputs, outputs, words));
+  words = wordsOf(1, 0);
+  words[2] = 6;
+  MNEME_CHECK(refused(inputs, outputs, words));
+  MNEME_CHECK(refused(inputs, outputs, {}));
+}
+
+}  // namespace
