@@ -1,5 +1,6 @@
 /** What both engines check of a submission before it is queued. */
 import { MnemeError } from '../../errors.js';
+import { nearestName } from '../../options.js';
 import type { BufferSpecification, Port, Program } from '../program.js';
 import { type Dtype, dtypeOf, elementCount, type NumericArray, printShape, type Tensor } from '../tensor.js';
 
@@ -15,17 +16,17 @@ export function checkInputs(
   inputs: Readonly<Record<string, NumericArray | Tensor>>,
   real: readonly Dtype[],
 ): NumericArray[] {
-  const arrays = program.inputs.map((port) => checkInput(program, port, inputs[port.name], real));
-  const names = Object.keys(inputs);
-  if (names.length !== arrays.length) {
-    const unknown = names.find((name) => !program.inputs.some((port) => port.name === name));
-    const known = program.inputs.map((port) => `'${port.name}'`).join(', ');
+  const known = program.inputs.map(({ name }) => name);
+  const unknown = Object.keys(inputs).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const hint = known.length > 0 ? ` Did you mean '${nearestName(unknown, known)}'?` : '';
+    const list = known.map((name) => `'${name}'`).join(', ') || 'none';
     throw new MnemeError(
       'invalid-argument',
-      `program '${program.name}' has no input '${unknown}'. Its inputs: ${known || 'none'}.`,
+      `program '${program.name}' has no input '${unknown}'.${hint} Its inputs: ${list}.`,
     );
   }
-  return arrays;
+  return program.inputs.map((port) => checkInput(program, port, inputs[port.name], real));
 }
 
 /** @throws {MnemeError} `invalid-argument` unless it is a whole number of at least 1 */
