@@ -2,5 +2,5 @@
 export { differentiate } from './expression/differentiate.js';
 export { encode, floatBits } from './expression/encode.js';
 export { type BlockEvaluator, blockEvaluator, blockLength, evaluate, scalarFunction } from './expression/evaluate.js';
-export { simplify, simplifyAll } from './expression/simplify.js';
+export { countOperations, simplify, simplifyAll } from './expression/simplify.js';
 export { constant, Expression, expressionOf, lerp, substitute, variable, variablesOf } from './expression/tree.js';

@@ -13,7 +13,7 @@ export function printProgram(program: Program): string {
   const head = [
     name,
     `${instructions.length} instruction${instructions.length === 1 ? '' : 's'}`,
-    `${quantity(cost.flops, 1000, ['', ' k', ' M', ' G', ' T'])}FLOP`,
+    `${quantity(cost.flops, 1000, [' ', ' k', ' M', ' G', ' T'])}FLOP`,
     `scratch ${bytes(sizes.scratch)} of ${bytes(cost.scratchWithoutReuse)} without reuse`,
   ].join('   ');
   const rows = instructions.map(({ operation, inputs, outputs, attributes }, index) => {

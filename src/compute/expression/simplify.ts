@@ -14,6 +14,18 @@ export function simplifyAll(expressions: readonly Expression[]): Expression[] {
   return expressions.map((expression) => builder.rebuild(expression));
 }
 
+/** How many scalar operations expressions take for one element. */
+export function countOperations(expressions: readonly Expression[]): number {
+  const seen = new Set<Expression>();
+  const visit = (node: Expression) => {
+    if (node.operands.length === 0 || seen.has(node)) return;
+    seen.add(node);
+    for (const operand of node.operands) visit(operand);
+  };
+  for (const expression of simplifyAll(expressions)) visit(expression);
+  return seen.size;
+}
+
 /** Makes every distinct expression once. */
 class Builder {
   readonly #interned = new Map<string, Expression>();

@@ -3,7 +3,15 @@
  * gradients are made of each other. Inputs stretch over a full shape as `broadcast.ts` says.
  */
 import { MnemeError } from '../../errors.js';
-import { constant, differentiate, type Expression, encode, floatBits, variable } from '../expression.js';
+import {
+  constant,
+  countOperations,
+  differentiate,
+  type Expression,
+  encode,
+  floatBits,
+  variable,
+} from '../expression.js';
 import { makeNode, type Node, type Operation, reshape, type Specification, type Value } from '../graph.js';
 import { elementCount, printShape, type Shape, sameShape } from '../tensor.js';
 import { stretchOf } from './broadcast.js';
@@ -79,7 +87,7 @@ export const mapOperation: Operation = {
   },
   cost: (node) => {
     const { expressions, shape } = mapAttributes(node.attributes);
-    return { flops: instructionCount(node, expressions) * elementCount(shape), bytes: trafficOf(node) };
+    return { flops: countOperations(expressions) * elementCount(shape), bytes: trafficOf(node) };
   },
   inPlace: (inputs, attributes, input, output) => {
     const { expressions, shape } = mapAttributes(attributes);
@@ -117,7 +125,7 @@ export const reduceOperation: Operation = {
   },
   cost: (node) => {
     const { expression, shape } = reduceAttributes(node.attributes);
-    const flops = (instructionCount(node, [expression]) + 1) * elementCount(shape);
+    const flops = (countOperations([expression]) + 1) * elementCount(shape);
     return { flops, bytes: trafficOf(node) };
   },
 };
@@ -164,7 +172,3 @@ function expectStretching(where: string, inputs: readonly (Specification | undef
 
 const mapAttributes = (attributes: object) => attributes as MapAttributes;
 const reduceAttributes = (attributes: object) => attributes as ReduceAttributes;
-
-/** Instructions of the encoded expressions. */
-const instructionCount = (node: Node, expressions: readonly Expression[]): number =>
-  encode(expressions, node.inputs.length)[4]!;
