@@ -19,7 +19,7 @@ const activations = [
   { kind: 2, expression: (x: Expression) => x.tanh() },
   { kind: 4, expression: (x: Expression) => x },
   { kind: 5, expression: (x: Expression) => x.div(x.abs().add(1)) },
-  { kind: 0, expression: (x: Expression) => x.square().add(1).sqrt().sub(1).mul(0.5).tanh().add(x.mul(0.3)) },
+  { kind: 0, expression: (x: Expression) => x.tanh().mul(0.6).add(x.mul(0.3)) },
 ] as const;
 const [sigmoid, tanh, identity] = activations;
 
