@@ -67,6 +67,9 @@ export function arrays(options: ArraysOptions): Batches {
 
 function gather(source: Tensor, rows: readonly number[]): Tensor {
   const size = source.data.length / source.shape[0]!;
+  if (source.data.length === 0) {
+    throw new MnemeError('invalid-argument', `arrays: the buffer behind ${printShape(source.shape)} was detached.`);
+  }
   const data: NumericArray =
     source.dtype === 'i32' ? new Int32Array(rows.length * size) : new Float32Array(rows.length * size);
   for (const [place, row] of rows.entries()) data.set(source.data.subarray(row * size, (row + 1) * size), place * size);

@@ -68,6 +68,7 @@ export function characterVocabulary(symbols: Iterable<string>): Vocabulary {
     size: list.length,
     symbols: list,
     encode(text) {
+      requireString(text);
       const encoded = new Int32Array(text.length);
       let count = 0;
       for (const symbol of text) {
@@ -99,6 +100,7 @@ export function byteVocabulary(): Vocabulary {
     size: 256,
     symbols: Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')),
     encode(text) {
+      requireString(text);
       refuseLoneSurrogates(text, 'encode');
       return Int32Array.from(new TextEncoder().encode(text));
     },
@@ -142,6 +144,11 @@ export function refuseLoneSurrogates(text: string, where: string): void {
     'invalid-text',
     `${where}: ${printSymbol(text.charAt(position))} at position ${position} is half a surrogate pair, which is no character.`,
   );
+}
+
+function requireString(text: unknown): void {
+  if (typeof text !== 'string')
+    throw new MnemeError('invalid-argument', `encode: expected a string, got ${typeof text}.`);
 }
 
 const isLoneSurrogate = (symbol: string): boolean => /^\p{Surrogate}$/u.test(symbol);

@@ -48,6 +48,12 @@ export async function writeModelDirectory(
 export async function readModelDirectory(
   directory: string,
 ): Promise<{ readonly description: ModelDescription; readonly parameters: Uint8Array }> {
+  if (typeof directory !== 'string' || directory === '') {
+    throw new MnemeError(
+      'invalid-argument',
+      `A model is loaded from the path of a directory, got ${typeof directory}.`,
+    );
+  }
   const file = join(directory, descriptionName);
   for (let previous: ModelDescription | undefined; ; ) {
     const description = parseDescription(await readBytes(file), file);

@@ -1,6 +1,6 @@
 /** The memory in which a session's recurrent states lie, and the same as tensors. */
 import type { Memory } from '../compute/engine/engine.js';
-import { type NumericArray, printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
+import { elementCount, type NumericArray, printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/contract.js';
 import { nearestName } from '../options.js';
@@ -67,6 +67,12 @@ function checked(name: string, state: Tensor | undefined, shape: readonly number
     throw new MnemeError(
       'invalid-shape',
       `setState: '${name}' has the shape ${printShape(shape)}, got ${printShape(state.shape)}.`,
+    );
+  }
+  if (state.data.length !== elementCount(shape)) {
+    throw new MnemeError(
+      'invalid-argument',
+      `setState: '${name}' holds ${state.data.length} elements: was its buffer detached?`,
     );
   }
   const wrong = state.data.findIndex((x) => !Number.isFinite(x));

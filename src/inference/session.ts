@@ -69,7 +69,7 @@ export class Session {
   }
 
   /**
-   * Writes on after `prime`, one character after another, without end of memory: what is given out is not kept.
+   * Writes on after `prime`, one character after another. What is given out is not kept: any length takes the same memory.
    *
    * However it ends, the state is then as if the prime and every symbol generated had been given to `step`.
    *

@@ -1,5 +1,5 @@
 /** What users give a network to read, brought to the arrays its programs take. */
-import { type NumericArray, printShape, type Tensor, tensor } from '../compute/tensor.js';
+import { elementCount, type NumericArray, printShape, type Tensor, tensor } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
 import { printSignal, type Signal } from '../network/layers/layer.js';
 
@@ -68,7 +68,13 @@ function tensorOf(input: StepInput, signal: Signal, width: number, where: string
       `${where}: expected a tensor or numbers, got ${input === null ? 'null' : typeof input}.`,
     );
   }
-  if ('data' in input) return input;
+  if ('data' in input) {
+    if (input.data.length === elementCount(input.shape)) return input;
+    throw new MnemeError(
+      'invalid-argument',
+      `${where}: the tensor ${printShape(input.shape)} holds ${input.data.length} elements: was its buffer detached?`,
+    );
+  }
   const numbers = Float64Array.from(input);
   const rows = numbers.length / width;
   return tensor(numbers, signal.kind === 'vectors' && Number.isInteger(rows) ? [rows, width] : [numbers.length]);

@@ -57,6 +57,15 @@ describe('arrays', () => {
     expect(batch?.inputs.data).toEqual(Float32Array.of(0.1, 0.2));
   });
 
+  it('notices a buffer that was detached meanwhile', () => {
+    const inputs = tensor(new Float32Array(4), [2, 2]);
+    const batches = arrays({ inputs, targets: tensor(new Int32Array(2), [2]), batch: 2 });
+    structuredClone(inputs.data, { transfer: [inputs.data.buffer as ArrayBuffer] });
+    expect(() => [...batches.epoch(0)]).toThrow(
+      expect.objectContaining({ code: 'invalid-argument', message: expect.stringMatching(/\[2, 2\] was detached/) }),
+    );
+  });
+
   it('says what does not fit', () => {
     const targets = tensor(new Int32Array(6), [6]);
     expect(() => arrays({ ...seven, targets, batch: 3 })).toThrow(

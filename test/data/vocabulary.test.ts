@@ -24,6 +24,12 @@ describe('a vocabulary of characters', () => {
     expect(() => characterVocabulary('ab').encode('a\ud800')).toThrow(/U\+D800 at position 1/);
   });
 
+  it('takes nothing but text', () => {
+    for (const vocabulary of [characterVocabulary('ab'), byteVocabulary()]) {
+      expect(() => vocabulary.encode(5 as never)).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
+    }
+  });
+
   it('names an id that it does not have', () => {
     for (const id of [2, -1, 0.5, Number.NaN]) {
       expect(() => characterVocabulary('ab').decode([0, id])).toThrow(`id ${id} at position 1`);

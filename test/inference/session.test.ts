@@ -194,6 +194,8 @@ describe('a session says what is wrong:', () => {
     await expect(
       session.setState({ ...rest, 'gru/hidden': tensor([1, Number.NaN, 0, 0], [1, 4]) }),
     ).rejects.toMatchObject({ code: 'not-finite' });
+    const short = { dtype: 'f32', shape: [1, 4], data: new Float32Array(9) } as const;
+    await expect(session.setState({ ...rest, 'gru/hidden': short })).rejects.toThrow(/holds 9 elements/);
     expect(await session.state()).toEqual(state);
   });
 

@@ -57,6 +57,13 @@ describe('what a session reads', () => {
     expect(() => read('abc' as never, ids)).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
   });
 
+  it('is refused when its buffer was detached, or its shape is not that of its data', () => {
+    const x = ones(2, 7, 3);
+    structuredClone(x.data, { transfer: [x.data.buffer as ArrayBuffer] });
+    expect(() => read(x, vectors)).toThrow(/\[2, 7, 3\] holds 0 elements: was its buffer detached/);
+    expect(() => read({ dtype: 'f32', shape: [2, 3], data: new Float32Array(5) }, vectors)).toThrow(/holds 5 elements/);
+  });
+
   it('names an id outside the vocabulary and where it stands', () => {
     expect(() => read(tensor(Int32Array.of(0, 1, 2, 3, 5, 0), [2, 3]), ids)).toThrow(/id 5 in row 1, step 1 .* 0 to 4/);
     expect(() => read([0, -1], ids)).toThrow(/id -1 in row 1 /);

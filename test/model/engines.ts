@@ -4,6 +4,7 @@ import { loadAddon } from '../../src/compute/engine/addon.js';
 import type { Engine } from '../../src/compute/engine/engine.js';
 import { createNativeEngine } from '../../src/compute/engine/native.js';
 import { createReferenceEngine } from '../../src/compute/engine/reference.js';
+import { engineSettings } from '../../src/compute/engine/select.js';
 
 type MakeEngine = () => Engine;
 
@@ -13,7 +14,9 @@ export const reference: MakeEngine = () => createReferenceEngine({ precision: 'f
 const exactReference: MakeEngine = () => createReferenceEngine({ precision: 'f64' });
 
 const { addon } = loadAddon();
-const native: MakeEngine | undefined = addon && (() => createNativeEngine({ addon, threads: 2 }));
+const { instructionSet } = engineSettings();
+const native: MakeEngine | undefined =
+  addon && (() => createNativeEngine({ addon, threads: 2, ...(instructionSet ? { instructionSet } : {}) }));
 
 /** Runs claims on the native engine and on the reference; skips the former where the addon is not built. */
 export function onBothEngines(claims: (makeEngine: MakeEngine) => void, referenceEngine: MakeEngine = reference): void {

@@ -148,6 +148,7 @@ describe('a model that is not as it was saved', () => {
   beforeEach(() => small(1).save(directory));
 
   it('is missing', async () => {
+    await expect(loadModel(undefined as never)).rejects.toMatchObject({ code: 'invalid-argument' });
     await expect(loadModel(join(directory, 'none'))).rejects.toMatchObject({
       code: 'file-missing',
       message: expect.stringContaining('none/model.json'),
