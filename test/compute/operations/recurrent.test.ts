@@ -53,7 +53,8 @@ const drawn = fc.record({
   useIds: fc.boolean(),
   states: fc.boolean(),
   biases: fc.boolean(),
-  gateActivation: fc.constantFrom(...activations.filter(({ kind }) => kind !== 4)),
+  // Gates that are not bounded would let states grow beyond single precision.
+  gateActivation: fc.constantFrom(...activations.filter(({ kind }) => kind === 1 || kind === 2 || kind === 5)),
   activation: fc.constantFrom(...activations),
   uses: fc.integer({ min: 1, max: 7 }),
 });
