@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { philox as enginePhilox } from '../../src/compute/random.js';
 import { tensor } from '../../src/compute/tensor.js';
 import { arrays } from '../../src/data/arrays.js';
 import { permutation, philox } from '../../src/data/permutation.js';
@@ -84,6 +86,15 @@ describe('the random order', () => {
     expect(philox([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], 0xffffffff, 0xffffffff)).toEqual([
       0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd,
     ]);
+  });
+
+  it('draws as the engines do, which data knows nothing of', () => {
+    const word = fc.nat(0xffffffff);
+    fc.assert(
+      fc.property(fc.tuple(word, word, word, word), word, word, (counter, low, high) => {
+        expect(philox(counter, low, high)).toEqual(enginePhilox(counter, [low, high]));
+      }),
+    );
   });
 
   it('puts each element in each place equally often', () => {
