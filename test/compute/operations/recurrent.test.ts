@@ -64,9 +64,9 @@ function operandsOf({ gates, resetAfter, cell }: (typeof cells)[number], example
   const width = gates * units;
   return {
     input: useIds ? ids([time, batch], inputs) : noise([time, batch, inputs], 1),
-    // As initializers draw them: sums of products of size 1, through which gradients neither grow nor vanish.
-    kernel: noise([inputs, width], 2, 1 / Math.sqrt(inputs)),
-    recurrentKernel: noise([units, width], 3, 1 / Math.sqrt(units)),
+    // Half of what initializers draw, so that states and gradients do not grow where the activation is the identity.
+    kernel: noise([inputs, width], 2, 0.5 / Math.sqrt(inputs)),
+    recurrentKernel: noise([units, width], 3, 0.5 / Math.sqrt(units)),
     ...(biases ? { bias: noise([width], 4, 0.5) } : {}),
     ...(biases && resetAfter ? { recurrentBias: noise([width], 5, 0.5) } : {}),
     ...(states ? { initialHidden: noise([batch, units], 6, 0.5) } : {}),
