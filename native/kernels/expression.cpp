@@ -224,27 +224,29 @@ void runSteps(Evaluator& evaluator, const float* const* inputs, int64_t count) n
   }
 }
 
+// Whether there is such a register and, if it is a temporary, something was written to it.
+bool holdsValue(const Expression& expression, int32_t reg, const uint64_t* written) noexcept {
+  const int32_t firstTemporary = expression.inputs + expression.constants;
+  if (reg < 0 || reg >= firstTemporary + expression.temporaries) return false;
+  const int32_t temporary = reg - firstTemporary;
+  return temporary < 0 || (written[temporary / 64] >> (temporary % 64) & 1) != 0;
+}
+
 Status checkInstruction(const Expression& expression, int32_t index, uint64_t* written) noexcept {
   const int32_t* words = expression.instructionWords + index * instructionWordCount;
   const int32_t firstTemporary = expression.inputs + expression.constants;
-  const int32_t registers = firstTemporary + expression.temporaries;
   if (words[0] < 0 || words[0] >= opcodes || opcodeTable.entries[words[0]].arity == 0) {
     return Status::error(Code::invalidProgram, "expression, instruction %d: no operation has the code %d", index, words[0]);
   }
   for (int operand = 0; operand < opcodeTable.entries[words[0]].arity; ++operand) {
-    const int32_t reg = words[2 + operand];
-    if (reg < 0 || reg >= registers) {
-      return Status::error(Code::invalidProgram, "expression, instruction %d: there is no register %d", index, reg);
-    }
-    const int32_t temporary = reg - firstTemporary;
-    if (temporary >= 0 && (written[temporary / 64] >> (temporary % 64) & 1) == 0) {
-      return Status::error(Code::invalidProgram, "expression, instruction %d: register %d is read before it is written", index, reg);
+    if (!holdsValue(expression, words[2 + operand], written)) {
+      return Status::error(Code::invalidProgram, "expression, instruction %d: register %d holds nothing", index, words[2 + operand]);
     }
   }
-  const int32_t temporary = words[1] - firstTemporary;
-  if (words[1] < firstTemporary || words[1] >= registers) {
+  if (words[1] < firstTemporary || words[1] >= firstTemporary + expression.temporaries) {
     return Status::error(Code::invalidProgram, "expression, instruction %d: register %d is not a temporary", index, words[1]);
   }
+  const int32_t temporary = words[1] - firstTemporary;
   written[temporary / 64] |= uint64_t{1} << (temporary % 64);
   return Status::ok();
 }
@@ -288,11 +290,9 @@ Status verifyExpression(Span<const int32_t> words, Expression* expression, int64
     const Status status = checkInstruction(*expression, index, written);
     if (!status.isOk()) return status;
   }
-  const int32_t firstTemporary = expression->inputs + expression->constants;
   for (int32_t output = 0; output < expression->outputs; ++output) {
-    const int32_t reg = expression->outputWords[output], temporary = reg - firstTemporary;
-    if (reg < 0 || reg >= firstTemporary + expression->temporaries ||
-        (temporary >= 0 && (written[temporary / 64] >> (temporary % 64) & 1) == 0)) {
+    const int32_t reg = expression->outputWords[output];
+    if (!holdsValue(*expression, reg, written)) {
       return Status::error(Code::invalidProgram, "expression, output %d: register %d holds nothing", output, reg);
     }
   }
