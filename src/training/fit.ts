@@ -37,7 +37,6 @@ export async function runFit(training: Training, batches: Batches, options: FitO
   const settings = parseOptions(schema, options, 'fit');
   const { seconds, listeners } = settings;
   const epochs = settings.epochs ?? (seconds === undefined ? 1 : undefined);
-  if (batches.length === 0) throw nothingToLearn();
   const run = new Run(training, batches, { ...settings, epochs });
   try {
     await notify(listeners, 'onStart', {

@@ -1,5 +1,6 @@
 /** The gradient of every loss is that of what it computes, and the losses are what their formulas say. */
 import { describe, expect, it } from 'vitest';
+import { gradients } from '../../src/compute/gradients.js';
 import { type Tensor, tensor } from '../../src/compute/tensor.js';
 import { layers } from '../../src/network/layers/index.js';
 import { losses } from '../../src/network/losses/index.js';
@@ -40,6 +41,27 @@ describe('reductions', () => {
     const mean = await value(losses.softmaxCrossEntropy());
     const sum = await value(losses.softmaxCrossEntropy({ reduction: 'sumOverTime' }));
     expect(sum).toBeCloseTo(mean * time, 12);
+  });
+});
+
+describe('sigmoid cross entropy', () => {
+  it('of a logit of exactly 0 has the gradient 1/2 - target', async () => {
+    const loss = losses.sigmoidCrossEntropy();
+    const given = { logit: tensor([0], [1, 1]), target: tensor(Float64Array.of(0.3), [1, 1]) };
+    const got = await evaluateGraph(exact, given, ({ logit, target }) => {
+      const value = loss.apply({ output: logit!, targets: target! });
+      return { value, gradient: gradients(value, [logit!])[0]! };
+    });
+    expect(got.value!.data[0]).toBeCloseTo(Math.log(2), 12);
+    expect(got.gradient!.data[0]).toBeCloseTo(0.2, 12);
+  });
+
+  it('does not overflow where a sigmoid is 0 or 1', async () => {
+    const given = { logits: tensor([1000, -1000], [1, 2]), targets: tensor([0, 1], [1, 2]) };
+    const got = await evaluateGraph(exact, given, ({ logits, targets }) => ({
+      loss: losses.sigmoidCrossEntropy().apply({ output: logits!, targets: targets! }),
+    }));
+    expect(got.loss!.data[0]).toBe(1000);
   });
 });
 

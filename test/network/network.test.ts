@@ -67,6 +67,15 @@ describe('parameters', () => {
     expect((await alone.parameter('embedding/table')).data).toEqual((await small(4).parameter('embedding/table')).data);
   });
 
+  it('of layers of the same kind and shape are drawn apart', async () => {
+    const network = createNetwork([layers.dense({ units: 4 }), layers.dense({ units: 4 })], {
+      input: { features: 4 },
+      engine,
+    });
+    const kernels = await Promise.all(['dense_1/kernel', 'dense_2/kernel'].map((name) => network.parameter(name)));
+    expect(kernels[0]!.data).not.toEqual(kernels[1]!.data);
+  });
+
   it('start with a forget bias of 1, or any other', async () => {
     const bias = async (forgetBias?: number) => {
       const options = forgetBias === undefined ? { units: 2 } : { units: 2, forgetBias };

@@ -176,6 +176,47 @@ describe('steps that are not finite', () => {
       targets.data.fill(1e30);
     }, /the loss, meanSquaredError, is the first value on the way that is not finite/));
 
+  /** One weight, 0, with the gradient -2·target. */
+  const pulledTo = (target: number) => {
+    const network = createNetwork([layers.dense({ units: 1, useBias: false, kernelInitializer: 'zeros' })], {
+      input: { features: 1, sequence: false },
+      engine,
+    });
+    const trainer = createTrainer(network, { loss, updater: updaters.sgd({ learningRate: 1e-30 }) });
+    return trainer.step({ inputs: tensor([1], [1, 1]), targets: tensor([target], [1, 1]), continues: false });
+  };
+
+  it('a loss that overflows, though the update would be finite', async () => {
+    await expect(pulledTo(1e25)).rejects.toThrow(/the loss, meanSquaredError, is the first value on the way/);
+    await pulledTo(1e18);
+  });
+
+  it('a gradient whose norm overflows cannot be clipped by it', async () => {
+    const parts = [
+      layers.dense({ units: 1, useBias: false, kernelInitializer: 'zeros' }),
+      layers.dense({ units: 1, useBias: false, kernelInitializer: 'zeros' }),
+    ];
+    const network = createNetwork(parts, { input: { features: 1, sequence: false }, engine });
+    // The first gradient is 2·(0 - 1e-5)·1e25 = -2e20: its square is too large, its loss is tiny.
+    await network.writeParameters(Float32Array.of(0, 1e25));
+    const batch = { inputs: tensor([1], [1, 1]), targets: tensor([1e-5], [1, 1]), continues: false };
+    const updater = updaters.sgd({ learningRate: 1e-30 });
+    const byNorm = createTrainer(network, { loss, updater, clip: { globalNorm: 1 } });
+    await expect(byNorm.step(batch)).rejects.toMatchObject({ code: 'not-finite' });
+    await createTrainer(network, { loss, updater, clip: { element: 1 } }).step(batch);
+  });
+
+  it('steps queued behind a refused one say so', async () => {
+    const network = regression();
+    const trainer = createTrainer(network, { loss, updater: updaters.sgd() });
+    const bad = good();
+    bad.inputs.data[0] = Number.NaN;
+    const [first, second] = await Promise.allSettled([trainer.step(bad), trainer.step(good())]);
+    expect(first).toMatchObject({ reason: { message: expect.stringContaining('inputs[0, 0, 0]') } });
+    expect(second).toMatchObject({ reason: { message: 'The step before this one was refused.' } });
+    await trainer.step(good());
+  });
+
   it('the layer whose output is first not finite', async () => {
     const network = createNetwork(
       [layers.dense({ units: 2 }), layers.simpleRnn({ units: 2, activation: 'identity' }), layers.dense({ units: 1 })],

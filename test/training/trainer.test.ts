@@ -95,6 +95,19 @@ describe('sequences', () => {
     expect(Math.abs((await evaluate(network, batchesOf(apart), { loss })) - inOne)).toBeGreaterThan(1e-4);
   });
 
+  it('a first batch that says it continues starts from zero, and so does every fit', async () => {
+    const [batch] = echo({ vocabulary, rows: 3, steps: 8, count: 1 }) as [Batch];
+    const continuing = { ...batch, continues: true };
+    const train = async (first: Batch) => {
+      const network = language();
+      const trainer = trainerFor(network);
+      await trainer.fit(batchesOf([first]));
+      await trainer.fit(batchesOf([first]));
+      return network.readParameters();
+    };
+    expect(await train(continuing)).toEqual(await train(batch));
+  });
+
   it('truncation trains as the same text cut into chunks that continue', async () => {
     const train = async (batches: readonly Batch[], truncation?: number) => {
       const network = language();
@@ -187,6 +200,31 @@ describe('ending', () => {
     const list = data();
     for (let step = 0; step < history.steps; step++) await trainer.step(list[step % 6]!);
     expect(await network.readParameters()).toEqual(await again.readParameters());
+  });
+
+  it('an aborted fit keeps its last weights, not the best ones', async () => {
+    const controller = new AbortController();
+    const network = language();
+    const validation = batchesOf(echo({ vocabulary, rows: 4, steps: 8, count: 1 }, 5));
+    const trainer = trainerFor(network, { updater: updaters.sgd({ learningRate: 30 }) });
+    let last = new Float32Array();
+    const history = await trainer.fit(batchesOf(data(2)), {
+      epochs: 5,
+      validation,
+      signal: controller.signal,
+      listeners: [
+        {
+          onEpoch: async ({ epoch }) => {
+            if (epoch !== 4) return;
+            controller.abort();
+            last = new Float32Array(await network.readParameters());
+          },
+        },
+      ],
+    });
+    expect(history.stopped).toBe('aborted');
+    expect(history.best!.epoch).toBeLessThan(4);
+    expect(await network.readParameters()).toEqual(last);
   });
 
   it('seconds end training, and the schedule spans them; validation does not count', async () => {
