@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { Expression } from '../../src/compute/expression.js';
 import { gradients } from '../../src/compute/gradients.js';
 import { input, type Value } from '../../src/compute/graph.js';
-import { map, oneHot, type RecurrentOptions, recurrent, reduceSum } from '../../src/compute/operations/index.js';
+import {
+  embedding,
+  map,
+  oneHot,
+  type RecurrentOptions,
+  recurrent,
+  reduceSum,
+} from '../../src/compute/operations/index.js';
 import { type Tensor, tensor } from '../../src/compute/tensor.js';
 import { expectGradients, noise } from './finite-differences.js';
 
@@ -27,14 +34,14 @@ interface Variant {
   readonly batch?: number;
   readonly states?: boolean;
   readonly biases?: boolean;
-  readonly ids?: 'given' | 'one-hot';
+  readonly ids?: 'given' | 'one-hot' | 'embedded';
   /** What the loss is made of. */
   readonly uses?: readonly ('output' | 'finalHidden' | 'finalCell')[];
   readonly gateActivation?: keyof typeof activations;
   readonly activation?: keyof typeof activations;
 }
 
-const [inputs, units] = [3, 4];
+const [inputs, units, rows] = [3, 4, 5];
 
 /** Compares all gradients of one cell. */
 async function check(kind: (typeof cells)[number], variant: Variant): Promise<void> {
@@ -56,14 +63,18 @@ async function check(kind: (typeof cells)[number], variant: Variant): Promise<vo
     ...(states ? { initialHidden: noise([batch, units], 6, 0.5) } : {}),
     ...(states && cell === 'lstm' ? { initialCell: noise([batch, units], 7, 0.5) } : {}),
     ...(ids ? {} : { x: noise([time, batch, inputs], 1) }),
+    ...(ids === 'embedded' ? { table: noise([rows, inputs], 8) } : {}),
   };
-  const drawn = Int32Array.from({ length: time * batch }, (_, index) => (index * 5 + 1) % inputs);
-  const build = ({ x, ids: given, ...operands }: Readonly<Record<string, Value>>) => {
+  const drawn = Int32Array.from(
+    { length: time * batch },
+    (_, index) => (index * 5 + 1) % (ids === 'embedded' ? rows : inputs),
+  );
+  const build = ({ x, ids: given, table, ...operands }: Readonly<Record<string, Value>>) => {
     const result = recurrent({
       ...(operands as Pick<RecurrentOptions, 'kernel' | 'recurrentKernel' | 'bias'>),
       cell,
       resetAfter,
-      input: x ?? (ids === 'one-hot' ? oneHot(given!, inputs) : given!),
+      input: x ?? { given, 'one-hot': oneHot(given!, inputs), embedded: table && embedding(given!, table) }[ids!]!,
       gateActivation: activations[gateActivation],
       activation: activations[activation],
       training: true,
@@ -88,6 +99,9 @@ describe.each(cells)('$name', (kind) => {
   test('the final hidden state alone', () => check(kind, { uses: ['finalHidden'] }));
   test('ids', () => check(kind, { ids: 'given' }));
   test('ids behind a one-hot input', () => check(kind, { ids: 'one-hot', states: false }));
+  test('an embedding of few rows, whose product with the kernel is taken first', () =>
+    check(kind, { ids: 'embedded' }));
+  test('an embedding of many rows', () => check(kind, { ids: 'embedded', time: 1 }));
   test('other activations', () => check(kind, { gateActivation: 'softsign', activation: 'own' }));
   // One step only: without anything that saturates, products of states grow beyond what differences resolve.
   test('activations that let everything through', () =>

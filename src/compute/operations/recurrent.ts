@@ -3,7 +3,8 @@
 import { MnemeError } from '../../errors.js';
 import { type Expression, variable } from '../expression.js';
 import { makeNode, type Operation, type Value } from '../graph.js';
-import { f32, trafficOf } from './operand.js';
+import { matmul } from './matmul.js';
+import { f32, rowsOf, trafficOf } from './operand.js';
 import { recurrentGradientOperation } from './recurrent-gradient.js';
 import {
   type CellKind,
@@ -64,7 +65,7 @@ export interface RecurrentResult {
  */
 export function recurrent(options: RecurrentOptions): RecurrentResult {
   const { cell, resetAfter = false, gateActivation, activation, training } = options;
-  const { kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell } = options;
+  const { recurrentKernel, bias, recurrentBias, initialHidden, initialCell } = options;
   const build = ({ kind, expression }: CellActivation) => ({ kind, expression: expression(variable(0)) });
   const attributes: RecurrentAttributes & { readonly training: boolean } = {
     cell,
@@ -73,7 +74,8 @@ export function recurrent(options: RecurrentOptions): RecurrentResult {
     activation: build(activation),
     training,
   };
-  const inputs = [idsOf(options.input), kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell];
+  const narrow = withoutExpansion(options);
+  const inputs = [...narrow, recurrentKernel, bias, recurrentBias, initialHidden, initialCell];
   const [output, finalHidden, finalCell] = makeNode(recurrentOperation, inputs, { ...attributes }).outputs;
   return { output: output!, finalHidden: finalHidden!, ...(finalCell ? { finalCell } : {}) };
 }
@@ -111,8 +113,18 @@ export const recurrentOperation: Operation = {
   optionalOutputs: [1, 2, 3],
 };
 
-/** The ids behind a one-hot input. */
-function idsOf(input: Value): Value {
-  const [ids] = input.node.inputs;
-  return input.node.operation?.name === 'oneHot' && ids ? ids : input;
+/**
+ * Input and kernel that give the same products with less to do. Of a one-hot input, its ids. For training, of an
+ * embedding of no more rows than the sequence has, its ids too, and as kernel the product of the table and the kernel,
+ * whose rows are what the embedded ids would give one by one. (That rounds otherwise: for inference it would make
+ * results depend on how many rows are computed at once.)
+ */
+function withoutExpansion({ input, kernel, training }: RecurrentOptions): [input: Value, kernel: Value] {
+  const { operation, inputs } = input.node;
+  const [ids, table] = inputs;
+  if (operation?.name === 'oneHot' && ids) return [ids, kernel];
+  if (training && operation?.name === 'embedding' && ids && table && rowsOf(table) <= rowsOf(input)) {
+    return [ids, matmul(table, kernel)];
+  }
+  return [input, kernel];
 }

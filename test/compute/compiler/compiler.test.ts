@@ -121,6 +121,33 @@ describe('simplification', () => {
   });
 });
 
+describe('an embedding in front of a recurrent layer', () => {
+  const table = stored('parameters', 0, [6, 3], 'f32', 'table');
+  const layerOn = (time: number, training = true) =>
+    recurrent({
+      cell: 'simple',
+      input: embedding(input('ids', [time, 2], 'i32', { limit: 6 }), table),
+      kernel: stored('parameters', 18, [3, 4], 'f32', 'kernel'),
+      recurrentKernel: stored('parameters', 30, [4, 4], 'f32', 'recurrentKernel'),
+      gateActivation: { kind: 1, expression: (p) => p.sigmoid() },
+      activation: { kind: 2, expression: (p) => p.tanh() },
+      training,
+    }).output;
+
+  test('of no more rows than the sequence is multiplied by the kernel as a whole for training', () => {
+    const program = compile({ name: 'few rows', outputs: { y: layerOn(3) } });
+    expect(operationsOf(program)).toEqual(['matmul', 'recurrent']);
+    expect(program.names[program.instructions[1]!.inputs[0]!]).toBe('ids');
+  });
+
+  test('of more rows is looked up', () => {
+    expect(operationsOf(compile({ name: 'many rows', outputs: { y: layerOn(2) } }))).toEqual([
+      'embedding',
+      'recurrent',
+    ]);
+  });
+});
+
 describe('memory', () => {
   test('views cost nothing: reshape, and slices along the first axis', () => {
     const last = reshape(slice(x, { axis: 0, start: 3, length: 1 }), [3, 1]);
