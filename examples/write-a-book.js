@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import {
   createTrainer,
   evaluate,
+  initializers,
   layers,
   losses,
   openText,
@@ -42,7 +43,7 @@ async function main() {
   const vocabulary = text.vocabulary.size;
   const model = sequential(
     [
-      layers.embedding({ vocabulary, units: 64 }),
+      layers.embedding({ vocabulary, units: 64, initializer: initializers.normal({ deviation: 1 }) }),
       layers.lstm({ units: 128 }),
       layers.lstm({ units: 128 }),
       layers.dense({ units: vocabulary }),
@@ -56,7 +57,7 @@ async function main() {
 
   const trainer = createTrainer(model, {
     loss: losses.softmaxCrossEntropy(),
-    updater: updaters.adam({ learningRate: 4e-3 }),
+    updater: updaters.adam({ learningRate: 8e-3 }),
     schedule: schedules.warmUp({ steps: 100, schedule: schedules.cosine() }),
     clip: { globalNorm: 1 },
   });

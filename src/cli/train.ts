@@ -26,7 +26,7 @@ interface TrainOptions extends LanguageModelOptions {
 }
 
 /** Where each updater learns well with the defaults of the other options. */
-const learningRates = { adam: 4e-3, rmsprop: 2e-3, adagrad: 2e-2, nesterovs: 0.1, sgd: 1 } as const;
+const learningRates = { adam: 8e-3, rmsprop: 2e-3, adagrad: 2e-2, nesterovs: 0.1, sgd: 1 } as const;
 
 const share = number({ minimum: 0, below: 1 });
 
