@@ -7,7 +7,6 @@ import { parseArgs } from 'node:util';
 import {
   createTrainer,
   evaluate,
-  initializers,
   layers,
   losses,
   openText,
@@ -43,7 +42,7 @@ async function main() {
   const vocabulary = text.vocabulary.size;
   const model = sequential(
     [
-      layers.embedding({ vocabulary, units: 64, initializer: initializers.normal({ deviation: 1 }) }),
+      layers.embedding({ vocabulary, units: 64 }),
       layers.lstm({ units: 128 }),
       layers.lstm({ units: 128 }),
       layers.dense({ units: vocabulary }),

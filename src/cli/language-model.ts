@@ -1,5 +1,5 @@
 /** The network that `mneme train` trains: symbols in, recurrent layers, a score for every symbol that may come next. */
-import { initializers, layers, type Model, sequential, type Vocabulary } from '../index.js';
+import { layers, type Model, sequential, type Vocabulary } from '../index.js';
 
 export interface LanguageModelOptions {
   readonly cell: keyof typeof cells;
@@ -13,9 +13,6 @@ export interface LanguageModelOptions {
   readonly threads?: number;
 }
 
-/** Of deviation 1: a character model learns from them in half the passes it takes from small ones. */
-const start = initializers.normal({ deviation: 1 });
-
 const cells = { lstm: layers.lstm, gru: layers.gru, rnn: layers.simpleRnn } as const;
 
 export function languageModel(vocabulary: Vocabulary, options: LanguageModelOptions): Model {
@@ -27,7 +24,7 @@ export function languageModel(vocabulary: Vocabulary, options: LanguageModelOpti
   ]);
   return sequential(
     [
-      embedding > 0 ? layers.embedding({ ...symbols, units: embedding, initializer: start }) : layers.oneHot(symbols),
+      embedding > 0 ? layers.embedding({ ...symbols, units: embedding }) : layers.oneHot(symbols),
       ...recurrent.flat(),
       layers.dense({ units: vocabulary.size }),
     ],
