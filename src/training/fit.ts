@@ -84,6 +84,7 @@ class Run {
 
   async all(): Promise<History> {
     const { epochs } = this.#settings;
+    this.#training.stepper.acknowledge();
     this.#training.stepper.forgetStates();
     for (let epoch = 0; epochs === undefined || epoch < epochs; epoch++) {
       const finished = await this.#pass(epoch);

@@ -3,7 +3,7 @@ import type { Memory } from '../compute/engine/engine.js';
 import type { Batch } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
-import type { Schedule } from '../network/schedules.js';
+import type { Progress, Schedule } from '../network/schedules.js';
 import { batchShape } from './batch-shape.js';
 import { diagnose, type Suspect } from './diagnosis.js';
 import { inputsFor, reals } from './engine-numbers.js';
@@ -18,6 +18,9 @@ export interface StepResult {
   readonly learningRate: number;
 }
 
+/** Where training stands. */
+type Position = Pick<Progress, 'epoch' | 'fraction'>;
+
 export class Stepper {
   readonly #network: NetworkContract;
   readonly #rule: TrainingRule;
@@ -28,8 +31,8 @@ export class Stepper {
   /** Steps that took effect, and those in the queue on top of them. */
   #completed = 0;
   #queued = 0;
-  /** A step was refused, and those that were queued behind it are still coming back. */
-  #refused = false;
+  /** A step failed and nobody has acknowledged it yet: whatever comes behind it must not run. */
+  #failed = false;
 
   constructor(network: NetworkContract, rule: TrainingRule, schedule: Schedule) {
     this.#network = network;
@@ -45,14 +48,40 @@ export class Stepper {
   }
 
   /**
-   * Queues a step.
+   * Queues a step. When one fails, those behind it are without effect and fail too, until `acknowledge` is called.
    *
    * @param position where training stands, for the schedule
    * @throws (rejects) `not-finite` with the cause, `invalid-shape`, `invalid-argument`, `out-of-range`; the model is
-   *   then as it was after the last step that succeeded, and so are all steps behind this one in the queue: without
-   *   effect
+   *   then as it was after the last step that succeeded. `aborted`: a step before this one failed
    */
-  async submit(batch: Batch, position: { readonly epoch: number; readonly fraction: number }): Promise<StepResult> {
+  async submit(batch: Batch, position: Position): Promise<StepResult> {
+    if (this.#failed) throw behindFailure();
+    try {
+      return await this.#run(batch, position);
+    } catch (error) {
+      this.#failed = true;
+      this.#states.forget();
+      throw error;
+    }
+  }
+
+  /** Lets steps run again after one failed. */
+  acknowledge(): void {
+    this.#failed = false;
+  }
+
+  /** The next batch starts from zero states, whatever it says. */
+  forgetStates(): void {
+    this.#states.forget();
+  }
+
+  dispose(): void {
+    this.#updater?.dispose();
+    this.#updater = undefined;
+    this.#states.dispose();
+  }
+
+  async #run(batch: Batch, position: Position): Promise<StepResult> {
     const { engine, stream, memory: parameters } = this.#network;
     const { updater } = this.#rule;
     const sequence = this.#completed + this.#queued;
@@ -77,31 +106,16 @@ export class Stepper {
     try {
       const outputs = await stream.submit({ program, memories, inputs });
       if (outputs.finite!.data[0] === 0) {
-        if (this.#refused) throw new MnemeError('not-finite', 'The step before this one was refused.');
-        this.#refused = true;
+        if (this.#failed) throw behindFailure();
+        this.#failed = true;
         const suspect: Suspect = { batch, shape, step: iteration, memories };
         throw await diagnose(this.#network, this.#rule, suspect, this.#name);
       }
       this.#completed += 1;
       return { loss: outputs.loss!.data[0]!, gradientNorm: outputs.gradientNorm!.data[0]!, learningRate };
-    } catch (error) {
-      this.#states.forget();
-      throw error;
     } finally {
       this.#queued -= 1;
-      if (this.#queued === 0) this.#refused = false;
     }
-  }
-
-  /** The next batch starts from zero states, whatever it says. */
-  forgetStates(): void {
-    this.#states.forget();
-  }
-
-  dispose(): void {
-    this.#updater?.dispose();
-    this.#updater = undefined;
-    this.#states.dispose();
   }
 
   #updaterMemory(): Memory {
@@ -120,3 +134,5 @@ export class Stepper {
     return memory;
   }
 }
+
+const behindFailure = () => new MnemeError('aborted', 'This step was not run: one before it failed.');

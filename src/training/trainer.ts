@@ -116,12 +116,16 @@ export class Trainer {
 
   /**
    * One step on one batch, for loops of one's own. Steps may be queued without waiting; they run in order. Where the
-   * batch says `continues`, it starts from the states the step before ended with.
+   * batch says `continues`, it starts from the states the step before ended with. When one fails, those queued behind it
+   * fail too, with `aborted`, and are without effect.
    *
    * @param position where training stands, for the schedule; default `{ epoch: 0, fraction: 0 }`
    */
   async step(batch: Batch, position = { epoch: 0, fraction: 0 }): Promise<StepResult> {
-    if (this.#single === 0) this.#release = this.network.occupy('step');
+    if (this.#single === 0) {
+      this.#release = this.network.occupy('step');
+      this.#stepper.acknowledge();
+    }
     this.#single += 1;
     try {
       return await this.#stepper.submit(batch, position);
