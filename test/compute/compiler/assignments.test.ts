@@ -10,9 +10,9 @@ import {
   increment,
   map,
   matmul,
+  pad,
   random,
   reduceSum,
-  softmax,
 } from '../../../src/compute/operations/index.js';
 import { refusal } from '../engine/engines.js';
 import { operationsOf, x } from './programs.js';
@@ -88,9 +88,10 @@ describe('assignments', () => {
 
   test('an id outside its table fails the step before anything is written', async () => {
     const [table, count] = [stored('parameters', 0, [3, 2], 'f32', 'table'), stored('state', 0, [1], 'i32', 'count')];
-    // Both old values have been read before the rows are looked up: nothing else would keep the writes back.
+    // The old values have been read before the rows are looked up, and what is between needs memory: nothing else would
+    // keep the writes back.
     const noise = random(count, [3, 2], { seed: 1, purpose: 1, kind: 'uniform' });
-    const rows = embedding(input('ids', [2], 'i32'), softmax(map((a, b) => a.add(b), table, noise)));
+    const rows = embedding(input('ids', [2], 'i32'), pad(noise, { axis: 0, start: 1, extent: 6 }));
     const program = compile({
       name: 'late failure',
       outputs: { rows },
@@ -103,7 +104,7 @@ describe('assignments', () => {
     const [stream, parameters, state] = [engine.createStream(), engine.allocate(6), engine.allocate(1)];
     const memories = { parameters, state };
     const step = stream.submit({ program: engine.load(program), memories, inputs: { ids: Int32Array.of(0, 7) } });
-    await expect(step).rejects.toEqual(refusal('out-of-range', /id 7 at position 1 lies outside of 0 to 2/));
+    await expect(step).rejects.toEqual(refusal('out-of-range', /id 7 at position 1 lies outside of 0 to 5/));
     expect(await stream.read(parameters, 0, 6, 'f32')).toEqual(new Float32Array(6));
     expect(await stream.read(state, 0, 1, 'i32')).toEqual(Int32Array.of(0));
   });
