@@ -11,7 +11,7 @@ import { inputsFor } from './engine-numbers.js';
 import { evaluationStep } from './evaluation-step.js';
 import { Queue } from './queue.js';
 import { CarriedStates } from './states.js';
-import { networkOf, type Trainable } from './trainable.js';
+import { checkBatch, checkBatches, networkOf, type Trainable } from './trainable.js';
 
 const schema = v.strictObject({
   loss: v.custom<Loss>((value) => typeof value === 'object' && value !== null && 'apply' in value, 'a loss'),
@@ -37,7 +37,8 @@ export async function evaluate(
   options: EvaluateOptions,
 ): Promise<number> {
   const { loss, signal, inFlight } = parseOptions(schema, options, 'evaluate');
-  const network = networkOf(subject);
+  const network = networkOf(subject, 'evaluate');
+  checkBatches(batches, 'evaluate');
   const states = new CarriedStates(network);
   const queue = new Queue<{ readonly loss: number; readonly weight: number }>(inFlight);
   const sum = { loss: 0, weight: 0 };
@@ -51,6 +52,7 @@ export async function evaluate(
     let number = 0;
     for (const batch of batches.epoch(0)) {
       if (signal?.aborted) throw new MnemeError('aborted', 'evaluate: stopped by its signal.');
+      checkBatch(batch);
       const position = ++number;
       const given = batchShape(network, loss, batch);
       const { memory: state, initialStates } = states.prepare(given.batch, batch);

@@ -11,6 +11,7 @@ import { evaluate } from './evaluate.js';
 import { type EpochRecord, type History, type Listener, notify, type StepRecord } from './listener.js';
 import { Queue } from './queue.js';
 import type { Stepper } from './stepper.js';
+import { checkBatch, checkBatches } from './trainable.js';
 
 const object = <Thing>(what: string) => v.custom<Thing>((value) => typeof value === 'object' && value !== null, what);
 const schema = v.strictObject({
@@ -37,6 +38,7 @@ export async function runFit(training: Training, batches: Batches, options: FitO
   const settings = parseOptions(schema, options, 'fit');
   const { seconds, listeners } = settings;
   const epochs = settings.epochs ?? (seconds === undefined ? 1 : undefined);
+  if (settings.validation) checkBatches(settings.validation, 'fit: validation');
   const run = new Run(training, batches, { ...settings, epochs });
   try {
     await notify(listeners, 'onStart', {
@@ -117,6 +119,7 @@ class Run {
     let position = 0;
     let complete = true;
     for (const batch of this.#batches.epoch(epoch)) {
+      checkBatch(batch);
       const { truncation } = this.#training;
       const chunks = chunkCount(batch, truncation);
       let chunk = 0;

@@ -11,7 +11,7 @@ import { parseOptions, wholeNumber } from '../options.js';
 import { type FitOptions, runFit } from './fit.js';
 import type { History } from './listener.js';
 import { Stepper, type StepResult } from './stepper.js';
-import { networkOf, type Trainable } from './trainable.js';
+import { checkBatch, checkBatches, networkOf, type Trainable } from './trainable.js';
 
 const made = <Thing>(what: string, member: keyof Thing & string) =>
   v.custom<Thing>((value) => typeof value === 'object' && value !== null && member in value, what);
@@ -36,7 +36,7 @@ export type TrainerOptions = v.InferInput<typeof schema>;
  * - `truncation`: the gradient flows back over that many steps at most (truncated backpropagation through time,
  *   Williams and Peng 1990): longer sequences are cut, with one update a piece, the state carried over and not
  *   differentiated through. Default: whole sequences
- * @throws {MnemeError} `invalid-option`
+ * @throws {MnemeError} `invalid-option`, `invalid-argument` if it is neither a model nor a network
  * @example
  * const trainer = createTrainer(model, {
  *   loss: losses.softmaxCrossEntropy(),
@@ -61,7 +61,7 @@ export class Trainer {
   /** Use `createTrainer`. */
   constructor(subject: NetworkContract | Trainable, options: TrainerOptions) {
     const { loss, updater, clip, schedule = () => 1, truncation } = parseOptions(schema, options, 'createTrainer');
-    this.network = networkOf(subject);
+    this.network = networkOf(subject, 'createTrainer');
     if (truncation !== undefined && !this.network.outputSignal.sequence) {
       throw new MnemeError(
         'invalid-option',
@@ -100,6 +100,7 @@ export class Trainer {
    *   `invalid-argument` (which layer or loss, expected and got); `out-of-range` (which id, where); `not-finite`
    */
   async fit(batches: Batches, options: FitOptions = {}): Promise<History> {
+    checkBatches(batches, 'fit');
     const release = this.network.occupy('fit');
     try {
       if ('network' in this.#subject && batches.vocabulary) this.#subject.vocabulary ??= batches.vocabulary;
@@ -122,6 +123,7 @@ export class Trainer {
    * @param position where training stands, for the schedule; default `{ epoch: 0, fraction: 0 }`
    */
   async step(batch: Batch, position = { epoch: 0, fraction: 0 }): Promise<StepResult> {
+    checkBatch(batch);
     if (this.#single === 0) {
       this.#release = this.network.occupy('step');
       this.#stepper.acknowledge();

@@ -102,6 +102,38 @@ describe('data', () => {
   });
 });
 
+describe('things of the wrong kind', () => {
+  const loss = losses.softmaxCrossEntropy();
+  const trainer = () => createTrainer(language(), { loss, updater: updaters.sgd() });
+
+  it('no model', () => {
+    expect(() => createTrainer({} as never, { loss, updater: updaters.sgd() })).toThrow(
+      'createTrainer: expected a model or a network, got Object.',
+    );
+  });
+
+  it('no batches', async () => {
+    await expect(trainer().fit([] as never)).rejects.toThrow(/fit: expected batches, .* got Array/);
+    await expect(trainer().fit(batchesOf([]), { validation: [] as never })).rejects.toThrow(/fit: validation: .*Array/);
+    await expect(evaluate(language(), 3 as never, { loss })).rejects.toThrow(
+      /evaluate: expected batches, .* got number/,
+    );
+  });
+
+  it('batches of no tensors', async () => {
+    const batch = { inputs: [1, 2], targets: ids([1, 2]), continues: false } as never;
+    await expect(trainer().fit(batchesOf([batch]))).rejects.toThrow(/its inputs are Array/);
+    await expect(trainer().step(batch)).rejects.toThrow(/its inputs are Array/);
+    await expect(evaluate(language(), batchesOf([batch]), { loss })).rejects.toThrow(/its inputs are Array/);
+  });
+
+  it('too large for any machine: refused before anything is allocated, with the size (8 bytes a number here)', async () => {
+    const network = createNetwork([layers.lstm({ units: 2 ** 17 })], { input: { features: 1 }, engine });
+    await expect(network.readParameters()).rejects.toMatchObject({ code: 'out-of-memory' });
+    await expect(network.readParameters()).rejects.toThrow(/512\.\d GiB/);
+  });
+});
+
 describe('one at a time', () => {
   it('a second fit of the same network is refused, the first goes on', async () => {
     const network = language();
