@@ -24,6 +24,16 @@ struct alignas(64) Flag {
   int32_t value;
 };
 
+// Data that outgrows the caches streams faster in small blocks: the prefetchers follow each array through shorter gaps (Adam
+// over ten million parameters: 0.47 ns an element in blocks of 128, 1.07 in blocks of 512; in cache 0.34 and 0.25).
+constexpr int64_t streamingBytes = int64_t{32} << 20;
+constexpr int64_t streamingBlock = 128;
+
+int64_t blockOf(const Signature& signature) noexcept {
+  const int64_t bytes = signature.outputs[0].count() * (signature.inputs.size + signature.outputs.size) * static_cast<int64_t>(sizeof(float));
+  return bytes > streamingBytes ? streamingBlock : blockElements;
+}
+
 // What one member works with.
 struct Pieces {
   void* evaluator;
@@ -89,7 +99,7 @@ Status verify(const Signature& signature, Requirements* requirements) noexcept {
 class Work {
  public:
   Work(const Call& call, const Expression& code, const Crew& crew, const Pieces& pieces) noexcept
-      : call_(call), code_(code), reader_(call, call.signature->outputs[0], pieces.scratch),
+      : call_(call), code_(code), reader_(call, call.signature->outputs[0], pieces.scratch), block_(blockOf(*call.signature)),
         share_(crew.share(call.signature->outputs[0].count(), blockElements)) {
     uint64_t sharing[maximumExpressionOutputs];
     for (int32_t output = 0; output < code.outputs; ++output) {
@@ -102,7 +112,7 @@ class Work {
 
   bool isFinite() noexcept {
     const float* results[maximumExpressionOutputs];
-    for (int64_t start = share_.begin; start < share_.end; start += blockElements) {
+    for (int64_t start = share_.begin; start < share_.end; start += block_) {
       const int64_t count = lengthAt(start);
       evaluateInside(*evaluator_, reader_.read(start, count), results, count);
       for (int32_t output = 0; output < code_.outputs; ++output)
@@ -111,11 +121,9 @@ class Work {
     return true;
   }
 
-  // Backwards: after isFinite the end of the share is still in the cache.
   void store() noexcept {
     float* outputs[maximumExpressionOutputs];
-    if (share_.begin == share_.end) return;
-    for (int64_t start = (share_.end - 1) / blockElements * blockElements; start >= share_.begin; start -= blockElements) {
+    for (int64_t start = share_.begin; start < share_.end; start += block_) {
       const int64_t count = lengthAt(start);
       for (int32_t output = 0; output < code_.outputs; ++output) outputs[output] = call_.output(output) + start;
       evaluate(*evaluator_, reader_.read(start, count), outputs, count);
@@ -123,11 +131,12 @@ class Work {
   }
 
  private:
-  int64_t lengthAt(int64_t start) const noexcept { return share_.end - start < blockElements ? share_.end - start : blockElements; }
+  int64_t lengthAt(int64_t start) const noexcept { return share_.end - start < block_ ? share_.end - start : block_; }
 
   const Call& call_;
   const Expression& code_;
   BlockReader reader_;
+  int64_t block_;
   Share share_;
   Evaluator* evaluator_ = nullptr;
 };

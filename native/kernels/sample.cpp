@@ -77,23 +77,39 @@ int32_t largestId(const float* x, int64_t columns) noexcept {
   return valid && x[largest] - x[largest] == 0.0f ? static_cast<int32_t>(largest) : -1;
 }
 
+// Brings the first `count` of the candidates that stand in `order` to the front, in that order.
+template <typename Order>
+void bringForward(int32_t* candidates, int64_t count, int64_t all, Order order) noexcept {
+  if (count < all) std::nth_element(candidates, candidates + count, candidates + all, order);
+  std::sort(candidates, candidates + count, order);
+}
+
 // Puts the candidates that stay at the front of `candidates`, by rising id, and returns how many.
 int64_t keep(const float* x, const float* weights, int64_t columns, const Settings& settings, int32_t* candidates) noexcept {
-  for (int64_t i = 0; i < columns; ++i) candidates[i] = static_cast<int32_t>(i);
   const auto stands = [x](int32_t a, int32_t b) { return x[a] > x[b] || (x[a] == x[b] && a < b); };
+  const auto rises = [](int32_t a, int32_t b) { return a < b; };
+  for (int64_t i = 0; i < columns; ++i) candidates[i] = static_cast<int32_t>(i);
   int64_t kept = settings.topK;
-  if (kept < columns) std::nth_element(candidates, candidates + kept, candidates + columns, stands);
-  if (settings.topP < 1.0f) {
-    std::sort(candidates, candidates + kept, stands);
-    double total = 0.0, running = 0.0;
-    for (int64_t i = 0; i < kept; ++i) total += weights[candidates[i]];
-    const double wanted = settings.topP * total;
-    int64_t stay = 0;
-    while (stay < kept && (stay == 0 || running < wanted)) running += weights[candidates[stay++]];
-    kept = stay;
+  if (kept < columns) {
+    std::nth_element(candidates, candidates + kept, candidates + columns, stands);
+    std::sort(candidates, candidates + kept, rises);
   }
-  std::sort(candidates, candidates + kept, [](int32_t a, int32_t b) { return a < b; });
-  return kept;
+  if (!(settings.topP < 1.0f)) return kept;
+  double total = 0.0, running = 0.0;
+  for (int64_t i = 0; i < kept; ++i) total += weights[candidates[i]];
+  const double wanted = settings.topP * total;
+  // Mostly a few candidates have most of the weight: twice as many are sorted each time they were not enough.
+  int64_t stay = 0, sorted = 0;
+  for (int64_t next = 64; stay < kept && (stay == 0 || running < wanted); ++stay) {
+    if (stay == sorted) {
+      sorted = kept - sorted < next ? kept : sorted + next;
+      bringForward(candidates + stay, sorted - stay, kept - stay, stands);
+      next *= 2;
+    }
+    running += weights[candidates[stay]];
+  }
+  std::sort(candidates, candidates + stay, rises);
+  return stay;
 }
 
 int32_t draw(const float* x, int64_t columns, const Settings& settings, float u, const Pieces& pieces) noexcept {

@@ -51,18 +51,6 @@ Status verify(const Signature& signature, Requirements* requirements) noexcept {
   return Status::ok();
 }
 
-// log(sum e^x) - x[target], and e = scale (softmax - one-hot) in place of the exponentials.
-float rowWithId(const float* x, int32_t target, float* e, float scale, int64_t columns, bool gradient) noexcept {
-  const float largest = rowMaximum(x, columns);
-  const float distance = largest - x[target];
-  const float sum = rowExponentials(x, largest, e, columns);
-  if (gradient) {
-    rowScale(e, scale / sum, columns);
-    e[target] -= scale;
-  }
-  return logarithm(sum) + distance;
-}
-
 // The sum of the weights, and of weight times (largest - x).
 struct Weighted {
   float weights, distances;
@@ -97,12 +85,57 @@ void subtractWeights(float* e, const float* weights, float factor, float scale, 
   }
 }
 
-float rowWithWeights(const float* x, const float* weights, float* e, float scale, int64_t columns, bool gradient) noexcept {
-  const float largest = rowMaximum(x, columns);
-  const Weighted weighted = weightedDistances(x, weights, largest, columns);
-  const float sum = rowExponentials(x, largest, e, columns);
-  if (gradient) subtractWeights(e, weights, scale * weighted.weights / sum, scale, columns);
-  return weighted.weights * logarithm(sum) + weighted.distances;
+// A few rows at a time, each step for all of them: one row is a chain in which every step waits for the last, several
+// keep the processor busy. So many that their exponentials stay in the first-level cache.
+constexpr int64_t largestGroup = 16;
+constexpr int64_t groupElements = 4096;
+
+int64_t groupOf(int64_t columns) noexcept {
+  const int64_t rows = groupElements / columns;
+  return rows < 1 ? 1 : rows < largestGroup ? rows : largestGroup;
+}
+
+struct Rows {
+  const float* logits;
+  const int32_t* ids;      // null: weights
+  const float* weights;
+  float* exponentials;     // where the gradient is wanted, else `stride` is 0 and this one row
+  int64_t stride;          // of the exponentials
+  float* losses;
+  int64_t count, columns;
+  float scale;
+  bool gradient;
+};
+
+// The ids were accepted.
+void work(const Rows& rows) noexcept {
+  float largest[largestGroup], distances[largestGroup], weights[largestGroup], sums[largestGroup];
+  const int64_t columns = rows.columns;
+  for (int64_t row = 0; row < largestGroup; ++row) sums[row] = 1.0f;
+  for (int64_t row = 0; row < rows.count; ++row) largest[row] = rowMaximum(rows.logits + row * columns, columns);
+  for (int64_t row = 0; row < rows.count; ++row) {
+    const float* x = rows.logits + row * columns;
+    const Weighted weighted = rows.ids != nullptr ? Weighted{1.0f, largest[row] - x[rows.ids[row]]}
+                                                  : weightedDistances(x, rows.weights + row * columns, largest[row], columns);
+    weights[row] = weighted.weights;
+    distances[row] = weighted.distances;
+  }
+  for (int64_t row = 0; row < rows.count; ++row) {
+    sums[row] = rowExponentials(rows.logits + row * columns, largest[row], rows.exponentials + row * rows.stride, columns);
+  }
+  float logarithms[largestGroup];
+  for (int64_t row = 0; row < largestGroup; row += Vector::width) store(logarithms + row, log(load(sums + row)));
+  for (int64_t row = 0; row < rows.count; ++row) {
+    rows.losses[row] = rows.ids != nullptr ? logarithms[row] + distances[row] : weights[row] * logarithms[row] + distances[row];
+    if (!rows.gradient) continue;
+    float* e = rows.exponentials + row * rows.stride;
+    if (rows.ids != nullptr) {
+      rowScale(e, rows.scale / sums[row], columns);
+      e[rows.ids[row]] -= rows.scale;
+    } else {
+      subtractWeights(e, rows.weights + row * columns, rows.scale * weights[row] / sums[row], rows.scale, columns);
+    }
+  }
 }
 
 float sumInOrder(const float* x, int64_t count) noexcept {
@@ -126,15 +159,15 @@ Status run(const Call& call) noexcept {
   float* const losses = piecesOf(signature, 0, call.workspace, nullptr).losses;
   shareWork(*call.team, 30.0 * static_cast<double>(rows) + 0.25 * static_cast<double>(rows * columns), [&](const Crew& crew) {
     float* const ownRow = piecesOf(signature, crew.member, call.workspace, nullptr).row;
-    const Share share = crew.share(rows);
-    for (int64_t row = share.begin; row < share.end; ++row) {
-      const float* x = call.input(0) + row * columns;
-      float* e = gradient ? call.output(1) + row * columns : ownRow;
-      if (!byId) {
-        losses[row] = rowWithWeights(x, call.input(1) + row * columns, e, scale, columns, gradient);
-      } else if (ids.accepts(row)) {
-        losses[row] = rowWithId(x, call.inputIds(1)[row], e, scale, columns, gradient);
-      }
+    const int64_t group = groupOf(columns);
+    const Share share = crew.share(rows, group);
+    for (int64_t row = share.begin; row < share.end; row += group) {
+      const int64_t count = share.end - row < group ? share.end - row : group;
+      bool accepted = true;
+      for (int64_t i = 0; byId && i < count; ++i) accepted = ids.accepts(row + i) && accepted;
+      if (!accepted) continue;
+      work({call.input(0) + row * columns, byId ? call.inputIds(1) + row : nullptr, byId ? nullptr : call.input(1) + row * columns,
+            gradient ? call.output(1) + row * columns : ownRow, gradient ? columns : 0, losses + row, count, columns, scale, gradient});
     }
     crew.barrier();
     if (crew.member == 0 && ids.status().isOk()) *call.output(0) = scale * sumInOrder(losses, rows);

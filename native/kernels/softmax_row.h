@@ -8,6 +8,17 @@ namespace mneme::MNEME_TARGET_NAMESPACE {
 
 constexpr int64_t softmaxChunk = 4096;
 
+// Sixteen words of ones followed by as many of zeros: read from place 16 - n, the first n lanes are ones.
+inline constexpr int32_t laneMasks[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+
+// The first `count` lanes, zero in the others.
+MNEME_INLINE Lanes16 onlyFirst(Lanes16 x, int count) noexcept {
+  const int32_t* mask = laneMasks + 16 - count;
+  for (int part = 0; part < Lanes16::parts; ++part)
+    x.part[part] = fromBits(bitAnd(bitsOf(x.part[part]), loadIntegers(mask + part * Vector::width)));
+  return x;
+}
+
 // The largest of a row. NaN is passed over here: it turns up in the exponentials.
 inline float rowMaximum(const float* x, int64_t count) noexcept {
   Lanes16 largest = broadcast16(-__builtin_inff());
@@ -40,10 +51,7 @@ inline float rowExponentials(const float* x, float shift, float* y, int64_t coun
       Lanes16 value = loadFirst16(x + i, left);
       for (int part = 0; part < Lanes16::parts; ++part) value.part[part] = exp(subtract(value.part[part], subtrahend));
       storeFirst16(y + i, value, left);
-      // Lanes beyond the end count as zero.
-      float lanes[16] = {0};
-      storeFirst16(lanes, value, left);
-      sum = add(sum, load16(lanes));
+      sum = add(sum, onlyFirst(value, left));
     }
     const float chunk = foldSum(sum);
     total = start == 0 ? chunk : total + chunk;
@@ -57,12 +65,6 @@ inline void rowScale(float* y, float factor, int64_t count) noexcept {
   int64_t i = 0;
   for (; i + Vector::width <= count; i += Vector::width) store(y + i, multiply(load(y + i), multiplier));
   if (i < count) storeFirst(y + i, multiply(loadFirst(y + i, static_cast<int>(count - i)), multiplier), static_cast<int>(count - i));
-}
-
-inline float logarithm(float x) noexcept {
-  float lanes[Vector::width];
-  store(lanes, log(broadcast(x)));
-  return lanes[0];
 }
 
 }  // namespace mneme::MNEME_TARGET_NAMESPACE
