@@ -1,7 +1,14 @@
 /** Keeping gradients small. */
 import * as v from 'valibot';
 import { constant, type Expression } from '../compute/expression.js';
-import { finiteNumber } from '../options.js';
+import { MnemeError } from '../errors.js';
+import { finiteNumber, parseOptions } from '../options.js';
+
+const schema = v.strictObject({
+  element: v.optional(finiteNumber({ above: 0 })),
+  globalNorm: v.optional(finiteNumber({ above: 0 })),
+  epsilon: v.optional(finiteNumber({ minimum: 0 }), 0),
+});
 
 /**
  * The options of clipping, one or the other:
@@ -10,12 +17,21 @@ import { finiteNumber } from '../options.js';
  *   of all parameters together (Pascanu, Mikolov and Bengio 2013). `epsilon` is 0 by default, as in Keras; PyTorch
  *   has 1e-6
  */
-export const clipOption = v.union([
-  v.strictObject({ element: finiteNumber({ above: 0 }) }),
-  v.strictObject({ globalNorm: finiteNumber({ above: 0 }), epsilon: v.optional(finiteNumber({ minimum: 0 }), 0) }),
-]);
-export type ClipOptions = v.InferInput<typeof clipOption>;
-export type Clip = v.InferOutput<typeof clipOption>;
+export type ClipOptions =
+  | { readonly element: number }
+  | { readonly globalNorm: number; readonly epsilon?: number | undefined };
+export type Clip = { readonly element: number } | { readonly globalNorm: number; readonly epsilon: number };
+
+/**
+ * The clipping that options ask for.
+ * @throws {MnemeError} `invalid-option`
+ */
+export function clipOf(options: ClipOptions, where: string): Clip {
+  const { element, globalNorm, epsilon } = parseOptions(schema, options, where);
+  if (element !== undefined && globalNorm === undefined) return { element };
+  if (element === undefined && globalNorm !== undefined) return { globalNorm, epsilon };
+  throw new MnemeError('invalid-option', `${where}: give either 'element' or 'globalNorm'.`);
+}
 
 /** Above it a norm in f32 has overflowed, and the gradient cannot be scaled to anything meaningful. */
 export const largest = 3.4e38;

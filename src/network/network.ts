@@ -27,14 +27,20 @@ export type { NetworkContract } from './contract.js';
 export type { ParameterPlace, StatePlace } from './layout.js';
 export type { Trace, TraceOptions } from './trace.js';
 
-const signalOption = v.union([
-  v.strictObject({ features: wholeNumber(1), sequence: v.optional(v.boolean(), true) }),
-  v.strictObject({ vocabulary: wholeNumber(1), sequence: v.optional(v.boolean(), true) }),
-]);
+const inputSchema = v.strictObject({
+  features: v.optional(wholeNumber(1)),
+  vocabulary: v.optional(wholeNumber(1)),
+  sequence: v.optional(v.boolean(), true),
+});
+/** What a network reads: vectors of so many features, or ids below `vocabulary`; sequences of them by default. */
+export type InputOptions =
+  | { readonly features: number; readonly sequence?: boolean | undefined }
+  | { readonly vocabulary: number; readonly sequence?: boolean | undefined };
+
 /** The options of a network, for the schema of whatever makes one. */
 export const networkEntries = {
   seed: v.optional(wholeNumber(0), 0),
-  input: v.optional(signalOption),
+  input: v.optional(v.custom<InputOptions>((value) => typeof value === 'object' && value !== null, 'an object')),
   threads: v.optional(wholeNumber(1)),
   engine: v.optional(
     v.custom<Engine>((value) => typeof value === 'object' && value !== null && 'load' in value, 'an engine'),
@@ -65,7 +71,7 @@ export function createNetwork(
   const { seed, input, threads, engine } = parseOptions(schema, options, where);
   const [first] = layers;
   if (!first) throw new MnemeError('invalid-argument', `${where}: a network needs at least one layer, got none.`);
-  const signal = input ? signalOf(input) : first.input;
+  const signal = input ? signalOf(input, `${where}: input`) : first.input;
   if (!signal) {
     throw new MnemeError(
       'invalid-option',
@@ -235,9 +241,9 @@ export class Network implements NetworkContract {
   }
 }
 
-function signalOf(input: v.InferOutput<typeof signalOption>): Signal {
-  const { sequence } = input;
-  return 'features' in input
-    ? { kind: 'vectors', features: input.features, sequence }
-    : { kind: 'ids', vocabulary: input.vocabulary, sequence };
+function signalOf(input: InputOptions, where: string): Signal {
+  const { features, vocabulary, sequence } = parseOptions(inputSchema, input, where);
+  if (features !== undefined && vocabulary === undefined) return { kind: 'vectors', features, sequence };
+  if (features === undefined && vocabulary !== undefined) return { kind: 'ids', vocabulary, sequence };
+  throw new MnemeError('invalid-option', `${where}: give either 'features' or 'vocabulary'.`);
 }

@@ -131,22 +131,18 @@ function terminalBar(stream: NodeJS.WritableStream): Bar {
 /** Tokens a second over the last seconds of training. */
 class Rate {
   readonly #marks: { readonly tokens: number; readonly seconds: number }[] = [];
+  tokensPerSecond = 0;
 
   add({ tokens, seconds }: StepRecord): void {
     this.#marks.push({ tokens, seconds });
     while (this.#marks.length > 2 && seconds - this.#marks[0]!.seconds > 3) this.#marks.shift();
+    const first = this.#marks[0]!;
+    if (seconds > first.seconds) this.tokensPerSecond = (tokens - first.tokens) / (seconds - first.seconds);
   }
 
-  /** Time that is not training begins. */
+  /** Time that is not training begins; until there are new steps, the speed is what it was. */
   pause(): void {
     this.#marks.length = 0;
-  }
-
-  get tokensPerSecond(): number {
-    const [first, last] = [this.#marks[0], this.#marks.at(-1)];
-    return first && last && last.seconds > first.seconds
-      ? (last.tokens - first.tokens) / (last.seconds - first.seconds)
-      : 0;
   }
 }
 

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { Batch, Batches } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
-import { clipOption } from '../network/clipping.js';
+import { type ClipOptions, clipOf } from '../network/clipping.js';
 import type { Loss } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
 import type { Schedule } from '../network/schedules.js';
@@ -19,7 +19,7 @@ const made = <Thing>(what: string, member: keyof Thing & string) =>
 const schema = v.strictObject({
   loss: made<Loss>('a loss, as losses.softmaxCrossEntropy() gives it', 'apply'),
   updater: made<Updater>('an updater, as updaters.adam() gives it', 'scalars'),
-  clip: v.optional(clipOption),
+  clip: v.optional(v.custom<ClipOptions>((value) => typeof value === 'object' && value !== null, 'an object')),
   schedule: v.optional(v.custom<Schedule>((value) => typeof value === 'function', 'a schedule')),
   truncation: v.optional(wholeNumber(1)),
 });
@@ -71,7 +71,8 @@ export class Trainer {
     this.#subject = subject;
     this.#loss = loss;
     this.#truncation = truncation;
-    this.#stepper = new Stepper(this.network, { loss, updater, clip }, schedule);
+    const clipping = clip && clipOf(clip, 'createTrainer: clip');
+    this.#stepper = new Stepper(this.network, { loss, updater, clip: clipping }, schedule);
   }
 
   /** Steps that took effect since this trainer was made. */

@@ -117,6 +117,14 @@ describe('refusals', () => {
       /layer embedding \(number 1\): expected ids below 5, got a sequence of ids below 6/,
     ],
     [
+      () => createNetwork([layers.lstm({ units: 3 })], { input: { feature: 2 } as never, engine }),
+      /createNetwork: input: unknown option 'feature'. Did you mean 'features'/,
+    ],
+    [
+      () => createNetwork([layers.lstm({ units: 3 })], { input: { features: 2, vocabulary: 2 } as never, engine }),
+      /give either 'features' or 'vocabulary'/,
+    ],
+    [
       () => createNetwork([layers.dense({ units: 2 })], { input: { vocabulary: 6 }, engine }),
       /layer dense \(number 1\): expected vectors, got a sequence of ids below 6/,
     ],

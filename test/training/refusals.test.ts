@@ -151,7 +151,14 @@ describe('one at a time', () => {
     expect(() => createTrainer(network, { loss, updater: 'adam' as never })).toThrow(
       /option 'updater' must be an updater/,
     );
-    expect(() => createTrainer(network, { loss, updater: updaters.sgd(), clip: { norm: 1 } as never })).toThrow(/clip/);
+    const clip = (options: object) => () =>
+      createTrainer(network, { loss, updater: updaters.sgd(), clip: options as never });
+    expect(clip({ globalnorm: 1 })).toThrow(
+      "createTrainer: clip: unknown option 'globalnorm'. Did you mean 'globalNorm'",
+    );
+    expect(clip({ globalNorm: 1, element: 1 })).toThrow("give either 'element' or 'globalNorm'");
+    expect(clip({})).toThrow("give either 'element' or 'globalNorm'");
+    expect(clip({ element: 0 })).toThrow("option 'element' must be a finite number above 0, got 0");
     await expect(train(language(), [], loss, { epoch: 3 })).rejects.toThrow(
       "unknown option 'epoch'. Did you mean 'epochs'",
     );
