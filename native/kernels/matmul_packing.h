@@ -15,19 +15,36 @@ struct Segment {
   int count = 0;  // 0..16
 };
 
-// to[(row*segments + s)*16 + lane] = matrix[row*stride + segment s's column + lane]
-inline void packRows(const float* matrix, int64_t stride, int64_t rows, const Segment* segments, int64_t count, float* to) noexcept {
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t s = 0; s < count; ++s, to += segmentColumns) {
-      const float* from = matrix + row * stride + segments[s].column;
-      store16(to, segments[s].count == segmentColumns ? load16(from) : loadFirst16(from, segments[s].count));
+template <int count>
+MNEME_INLINE void packWholeRows(const float* matrix, int64_t stride, int64_t rows, const Segment* segments, float* to) noexcept {
+  const float* from[count];
+  for (int s = 0; s < count; ++s) from[s] = matrix + segments[s].column;
+  for (int64_t row = 0; row < rows; ++row, to += count * segmentColumns)
+#pragma GCC unroll 4
+    for (int s = 0; s < count; ++s) store16(to + s * segmentColumns, load16(from[s] + row * stride));
+}
+
+// to[(row*segments + s)*16 + lane] = matrix[row*stride + segment s's column + lane], 1 to 4 segments
+inline void packRows(const float* matrix, int64_t stride, int64_t rows, const Segment* segments, int count, float* to) noexcept {
+  bool whole = true;
+  for (int s = 0; s < count; ++s) whole = whole && segments[s].count == segmentColumns;
+  if (whole) {
+    switch (count) {
+      case 1: return packWholeRows<1>(matrix, stride, rows, segments, to);
+      case 2: return packWholeRows<2>(matrix, stride, rows, segments, to);
+      case 3: return packWholeRows<3>(matrix, stride, rows, segments, to);
+      default: return packWholeRows<4>(matrix, stride, rows, segments, to);
     }
+  }
+  for (int64_t row = 0; row < rows; ++row)
+    for (int s = 0; s < count; ++s, to += segmentColumns)
+      store16(to, loadFirst16(matrix + row * stride + segments[s].column, segments[s].count));
 }
 
 // The way back: what packRows put in the lanes that are there.
-inline void unpackRows(const float* packed, int64_t rows, const Segment* segments, int64_t count, float* matrix, int64_t stride) noexcept {
+inline void unpackRows(const float* packed, int64_t rows, const Segment* segments, int count, float* matrix, int64_t stride) noexcept {
   for (int64_t row = 0; row < rows; ++row)
-    for (int64_t s = 0; s < count; ++s, packed += segmentColumns) {
+    for (int s = 0; s < count; ++s, packed += segmentColumns) {
       float* to = matrix + row * stride + segments[s].column;
       if (segments[s].count == segmentColumns) store16(to, load16(packed));
       else storeFirst16(to, load16(packed), segments[s].count);
@@ -58,9 +75,9 @@ inline void transposeBlock(const float* matrix, int64_t stride, int rows, int la
 
 // The transposed matrix: columns of the panel are `rows` (1..64) rows of the matrix, its rows the lanes of all segments.
 //   to[(s*16 + lane)*width + row] = matrix[row*stride + segment s's column + lane],  width = rows rounded up to 16
-inline void packTransposed(const float* matrix, int64_t stride, int rows, const Segment* segments, int64_t count, float* to) noexcept {
+inline void packTransposed(const float* matrix, int64_t stride, int rows, const Segment* segments, int count, float* to) noexcept {
   const int width = (rows + segmentColumns - 1) / segmentColumns * segmentColumns;
-  for (int64_t s = 0; s < count; ++s, to += segmentColumns * width)
+  for (int s = 0; s < count; ++s, to += segmentColumns * width)
     for (int row = 0; row < rows; row += segmentColumns)
       transposeBlock(matrix + row * stride + segments[s].column, stride, rows - row < segmentColumns ? rows - row : segmentColumns,
                      segments[s].count, to + row, width);

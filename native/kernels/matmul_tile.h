@@ -43,6 +43,7 @@ struct ChunkedTileOperands : TileOperands {
   int64_t chunks = 1;
   int64_t aChunk = 0;
   const Prefetch* prefetch = nullptr;  // touched bit by bit during the product
+  bool prefetchRows = false;           // the next tile's rows of A, chunk by chunk
 };
 
 // How many rows a tile of so many segments may have: as many as leave registers for the loaded operands, and at least 12
@@ -159,6 +160,10 @@ __attribute__((noinline)) void chunkedTile(const ChunkedTileOperands& operands) 
         for (const float* array : soon.arrays)
           if (array != nullptr) prefetch(array + row * soon.rowStride + segment * segmentColumns);
       }
+    }
+    if (operands.prefetchRows) {
+      for (int row = rows; row < 2 * rows; ++row)
+        for (int64_t term = 0; term < operands.terms; term += 16) prefetch(a + row * operands.aStride + term);
     }
     accumulate<rows, segments * segmentColumns / Vector::width, false>(sum, a, operands.aStride, b, operands.bStride, operands.terms);
     a += operands.aChunk;

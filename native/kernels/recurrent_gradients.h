@@ -10,20 +10,24 @@
 
 namespace mneme::MNEME_TARGET_NAMESPACE {
 
-// Chunks of A in a product that goes back are panels of the gate buffer; the last panel of a simple RNN may be shorter.
-inline void runPanels(const RecurrentProblem& problem, Side side, Share panels, ChunkedTileOperands operands, int rows, int columns) noexcept {
+// A product that goes back: its terms are the panels [panels.begin, panels.end) of the gate buffer, one chunk each, of which the last
+// of a simple RNN may be shorter. Only the operands' terms and chunks are filled in here.
+inline void runPanels(const RecurrentProblem& problem, Side side, Share panels, ChunkedTileOperands& operands, int rows, int columns) noexcept {
   const int64_t last = problem.panels() - 1;
   const bool cut = panels.end > last && problem.segments(side, last) != side.segments;
   operands.terms = side.segments * segmentColumns;
-  operands.chunks = panels.end - panels.begin - (cut ? 1 : 0);
-  if (operands.chunks > 0 || !cut) runClippedTile<ChunkedTile>(operands, rows, columns);
-  if (!cut) return;
-  if (operands.chunks > 0) operands.start = operands.to, operands.startStride = operands.toStride;
-  operands.a += operands.chunks * operands.aChunk;
-  operands.b += operands.chunks * operands.terms * operands.bStride;
-  operands.terms = problem.segments(side, last) * segmentColumns;
-  operands.chunks = 1;
+  operands.chunks = panels.end - panels.begin;
+  if (!cut) return runClippedTile<ChunkedTile>(operands, rows, columns);
+  operands.chunks -= 1;
   runClippedTile<ChunkedTile>(operands, rows, columns);
+  ChunkedTileOperands rest = operands;
+  rest.start = operands.to;
+  rest.startStride = operands.toStride;
+  rest.a += operands.chunks * operands.aChunk;
+  rest.b += operands.chunks * operands.terms * operands.bStride;
+  rest.terms = problem.segments(side, last) * segmentColumns;
+  rest.chunks = 1;
+  runClippedTile<ChunkedTile>(rest, rows, columns);
 }
 
 // Sums that wait, in panel order, between blocks of terms.
@@ -54,6 +58,7 @@ class Gradients {
     operands.aStride = panelColumns;
     operands.aChunk = problem_.rows() * panelColumns;
     operands.toStride = operands.startStride = problem_.inputs;
+    operands.prefetchRows = true;
     for (int64_t first = time.begin; first < time.end; first += steps) {
       const int64_t end = std::min(time.end, first + steps);
       const int64_t ranges = whole ? 1 : end - first, length = whole ? (end - first) * problem_.batch : rows.end - rows.begin;

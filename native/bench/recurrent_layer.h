@@ -1,0 +1,96 @@
+// What the benchmarks run: a recurrent layer forward and backward, and a matrix product, on random data of their own.
+#pragma once
+
+#include <cmath>
+#include <cstdlib>
+#include <initializer_list>
+#include <memory>
+#include <vector>
+
+#include "test/kernel_call.h"
+
+namespace mneme::bench {
+
+using test::absent;
+using test::KernelCall;
+using test::Operand;
+
+// Arrays in the engine's kind of memory: aligned, on huge pages.
+class Arrays {
+ public:
+  float* take(int64_t count) {
+    memories_.emplace_back();
+    if (!Memory::allocate(count * static_cast<int64_t>(sizeof(float)), &memories_.back()).isOk()) std::abort();
+    return memories_.back().floats();
+  }
+  Operand random(std::initializer_list<int64_t> shape, uint64_t seed, float scale) {
+    const Operand result = empty(shape);
+    const std::vector<float> values = test::uniform(result.type.count(), seed, scale);
+    std::memcpy(result.data, values.data(), values.size() * sizeof(float));
+    return result;
+  }
+  Operand empty(std::initializer_list<int64_t> shape) {
+    Operand result;
+    result.type.present = true;
+    for (int64_t extent : shape) result.type.shape[result.type.rank++] = static_cast<int32_t>(extent);
+    result.data = take(result.type.count());
+    return result;
+  }
+
+ private:
+  std::vector<Memory> memories_;
+};
+
+class RecurrentLayer {
+ public:
+  RecurrentLayer(const KernelTable& table, int32_t cell, bool resetAfter, int64_t time, int64_t batch, int64_t inputs, int64_t units, Team& team) {
+    const int64_t width = (cell == 0 ? 1 : cell == 1 ? 4 : 3) * units;
+    operations_ = 2.0 * static_cast<double>(time * batch * (inputs + units) * width);
+    const float one = 1.0f;
+    int32_t oneWord;
+    std::memcpy(&oneWord, &one, sizeof oneWord);
+    // sigmoid and tanh with their derivatives, as expression code.
+    const std::vector<int32_t> words = {cell, resetAfter, 1, 19, 1, 2, 0, 2, 2, 7, 1, 0, 0, 0, 0, 23, 2, 1, 1, 1, 0, 1, 2,
+                                        2, 20, 1, 2, 1, 2, 2, oneWord, 6, 2, 0, 0, 0, 0, 23, 3, 2, 2, 1, 0, 2, 3};
+    const int64_t panels = cell == 0 ? (units + 63) / 64 : (units + 15) / 16;
+    const Operand y = arrays_.empty({time, batch, units});
+    const Operand tape = arrays_.empty({panels * time * batch * 64 + (cell == 1 ? 2 * ((time * batch * units + 15) / 16 * 16) : 0)});
+    std::vector<Operand> inputsOf = {arrays_.random({time, batch, inputs}, 1, 1), arrays_.random({inputs, width}, 2, 1 / std::sqrt(static_cast<float>(inputs))),
+                                     arrays_.random({units, width}, 3, 1 / std::sqrt(static_cast<float>(units))), arrays_.random({width}, 4, 0.1f),
+                                     absent(), absent(), absent()};
+    forward_ = std::make_unique<KernelCall>(table, "recurrent", inputsOf, std::vector<Operand>{y, absent(), absent(), tape}, words, team);
+    for (const Operand& more : {y, tape, arrays_.random({time, batch, units}, 5, 0.1f), absent(), absent()}) inputsOf.push_back(more);
+    backward_ = std::make_unique<KernelCall>(table, "recurrentGradient", inputsOf,
+                                             std::vector<Operand>{arrays_.empty({time, batch, inputs}), arrays_.empty({inputs, width}),
+                                                                  arrays_.empty({units, width}), arrays_.empty({width}), absent(),
+                                                                  arrays_.empty({batch, units}), absent()},
+                                             words, team);
+  }
+
+  double forwardOperations() const { return operations_; }
+  void forward() { forward_->run(); }
+  void backward() { backward_->run(); }
+
+ private:
+  double operations_;
+  Arrays arrays_;
+  std::unique_ptr<KernelCall> forward_, backward_;
+};
+
+class MatrixProduct {
+ public:
+  MatrixProduct(const KernelTable& table, int64_t rows, int64_t columns, int64_t terms, bool transposeA, bool transposeB, Team& team) {
+    const Operand a = transposeA ? arrays_.random({terms, rows}, 1, 1) : arrays_.random({rows, terms}, 1, 1);
+    const Operand b = transposeB ? arrays_.random({columns, terms}, 2, 1) : arrays_.random({terms, columns}, 2, 1);
+    call_ = std::make_unique<KernelCall>(table, "matmul", std::vector<Operand>{a, b, absent()}, std::vector<Operand>{arrays_.empty({rows, columns})},
+                                         std::vector<int32_t>{transposeA, transposeB}, team);
+  }
+  // With packing.
+  void run() { call_->run(); }
+
+ private:
+  Arrays arrays_;
+  std::unique_ptr<KernelCall> call_;
+};
+
+}  // namespace mneme::bench
