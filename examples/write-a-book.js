@@ -50,7 +50,9 @@ async function main() {
     { seed: 12345 },
   );
   const { engine, stream } = model.network;
-  console.log(`${options.text ?? 'Moby Dick'}: ${text.length} characters, ${vocabulary} different ones`);
+  console.log(
+    `${options.text ?? 'Moby Dick'}: ${text.length.toLocaleString('en-US')} characters, ${vocabulary} different ones`,
+  );
   console.log(`${engine.name} engine (${engine.instructionSet}), threads: ${stream.threads}\n`);
   console.log(`${model.summary({ batch: 50, steps: 50, tokens: batches.tokens }).text}\n`);
 
@@ -63,7 +65,7 @@ async function main() {
 
   // Shown above the progress bar, with a little text written by the model as it is then.
   model.vocabulary = text.vocabulary;
-  const prime = text.vocabulary.decode(text.validation.ids(0, 30));
+  const prime = beginning(text.vocabulary.decode(text.validation.ids(0, 2000)));
   const progress = showProgress();
   const sample = async (when) => {
     let written = '';
@@ -99,6 +101,12 @@ The model is in ${options.out}. Go on with
   npx mneme generate ${options.out} --prime 'The ' --length 500
   npx mneme inspect ${options.out} --program
   npx mneme train --help`);
+}
+
+/** A few words of a text, from the beginning of a sentence if there is one. */
+function beginning(passage) {
+  const [, words] = /[.!?]\s+(\S.{15,35}?)(?=\s)/su.exec(passage) ?? [];
+  return words ?? passage.slice(0, 30);
 }
 
 /** Batches of a part of the text; smaller ones where it is too short for these. */
