@@ -1,7 +1,7 @@
 // A team of threads that runs one function at a time on all its members.
 //
-// The thread that calls `run` is member 0; the others are the team's own. Between two runs the members spin
-// for a few microseconds, then sleep; the threads of an idle team cost nothing. Denormals are flushed
+// The thread that calls `run` is member 0; the others are the team's own. Between two runs the members look out
+// for some ten microseconds, then sleep; the threads of an idle team cost nothing. Denormals are flushed
 // (FTZ and DAZ) in every member for the length of a run, and only there.
 #pragma once
 
