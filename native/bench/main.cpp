@@ -1,4 +1,5 @@
-// Native benchmarks: layers and matrix products as a share of the multiply-add peak that is measured in the same run.
+// Native benchmarks: layers and matrix products as a share of the multiply-add peak that is measured in the same run; general
+// kernels in milliseconds.
 //
 //   mneme_bench [--threads N] [--rounds N] [--isa NAME] [--parts] [text that the names of cases contain]
 //
@@ -9,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "bench/general_kernels.h"
 #include "bench/measure.h"
 #include "bench/recurrent_layer.h"
 #include "kernels/calibrate.h"
@@ -101,10 +103,15 @@ int main(int argumentCount, char** arguments) {
     MatrixProduct* product = ownedProducts.back().get();
     cases.push_back({one.name, 2.0 * static_cast<double>(one.rows * one.columns * one.terms), settings.threads, [product] { product->run(); }});
   }
+  const GeneralCases general(*table, team, settings.filter, &cases);
   const double peak = measure(cases, settings.rounds, 0.003, [table] { return 1e9 * table->calibration->multiplyAddRate(0.002); });
   std::printf("%s, %d thread%s, peak of one %.1f GFLOP/s\n", table->instructionSet, settings.threads, settings.threads == 1 ? "" : "s", peak * 1e-9);
   for (const Case& one : cases) {
     const double middle = median(one.seconds), best = *std::min_element(one.seconds.begin(), one.seconds.end());
+    if (one.operations == 0) {
+      std::printf("  %-40s %10.4f ms (best %10.4f)\n", one.name.c_str(), middle * 1e3, best * 1e3);
+      continue;
+    }
     std::printf("  %-40s %10.3f ms (best %10.3f)  %5.1f %% of the peak (best %5.1f)\n", one.name.c_str(), middle * 1e3, best * 1e3,
                 100 * one.operations / middle / peak / one.threads, 100 * one.operations / best / peak / one.threads);
   }

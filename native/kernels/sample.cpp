@@ -138,7 +138,8 @@ Status run(const Call& call) noexcept {
   const Settings settings = settingsOf(call.input(1), columns);
   const int32_t* seed = call.inputIds(2);
   const PhiloxStream stream = {static_cast<uint32_t>(seed[0]), static_cast<uint32_t>(seed[1]), static_cast<uint32_t>(*call.inputIds(3)), 0};
-  shareWork(*call.team, 3.0 * static_cast<double>(rows * columns), [&](const Crew& crew) {
+  // A row is one member's.
+  shareWork(*call.team, rows == 1 ? 0.0 : 3.0 * static_cast<double>(rows * columns), [&](const Crew& crew) {
     const Pieces pieces = piecesOf(signature, crew.member, call.workspace, nullptr);
     const Share share = crew.share(rows);
     for (int64_t row = share.begin; row < share.end; ++row) {
