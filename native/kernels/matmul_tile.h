@@ -38,10 +38,10 @@ struct Prefetch {
   int64_t rowStride = 0;
 };
 
-// The same where the terms come in chunks, of `terms` each: chunk j reads A at a + j*aChunk, and B goes on.
+// The same where the terms come in chunks, of `terms` each: chunk j reads A at a + j*aChunk and B at b + j*bChunk.
 struct ChunkedTileOperands : TileOperands {
   int64_t chunks = 1;
-  int64_t aChunk = 0;
+  int64_t aChunk = 0, bChunk = 0;
   const Prefetch* prefetch = nullptr;  // touched bit by bit during the product
   bool prefetchRows = false;           // the next tile's rows of A, chunk by chunk
 };
@@ -167,7 +167,7 @@ __attribute__((noinline)) void chunkedTile(const ChunkedTileOperands& operands) 
     }
     accumulate<rows, segments * segmentColumns / Vector::width, false>(sum, a, operands.aStride, b, operands.bStride, operands.terms);
     a += operands.aChunk;
-    b += operands.terms * operands.bStride;
+    b += operands.bChunk;
   }
   finishTile(sum, operands);
 }

@@ -250,7 +250,6 @@ class Backward {
     const int64_t block = first / panelSegments;
     ChunkedTileOperands operands;
     operands.aStride = panelColumns;
-    operands.aChunk = problem_.rows() * panelColumns;
     const int64_t blockUnits = std::min<int64_t>(panelColumns, problem_.paddedUnits() - block * panelColumns);
     operands.bStride = blockUnits;
     operands.b = transposed + problem_.columns(side) * block * panelColumns + (first - block * panelSegments) * segmentColumns;
@@ -301,8 +300,9 @@ class Backward {
           operands.startStride = problem_.units;
           if (units < count * segmentColumns) {
             // dy ends within the last segment.
-            for (int r = 0; r < taken; ++r) store16(tile + r * panelColumns + (count - 1) * segmentColumns, broadcast16(0.0f));
-            copyRows(operands.start, operands.startStride, taken, units, tile, panelColumns);
+            for (int r = 0; r < taken; ++r)
+              for (int at = 0; at < units; at += segmentColumns)
+                store16(tile + r * panelColumns + at, loadFirst16(operands.start + r * problem_.units + at, std::min(units - at, segmentColumns)));
             operands.start = tile;
             operands.startStride = panelColumns;
           }

@@ -56,28 +56,46 @@ MNEME_INLINE Vector sigmoidSlope(Vector x) noexcept { return fnma(x, x, x); }
 // 1 - x^2: the derivative of a hyperbolic tangent by its value.
 MNEME_INLINE Vector tanhSlope(Vector x) noexcept { return fnma(x, x, broadcast(1.0f)); }
 
+// act(c') of each vector runs in lockstep with the next one's gates, and the first one's with nothing that counts. (One vector
+// after the other takes 13.3 ns for 16 units, this way 10.)
 template <bool training, bool whole>
 void lstmForward(const float* tile, const CellRows& rows) noexcept {
+  float unused[2 * Vector::width];
+  // Of the vector before: c', o, and where h' and act(c') go.
+  Vector before = zero(), output = zero();
+  float *hidden = unused, *cellActivation = unused + Vector::width;
+  int lanesBefore = Vector::width;
+  const auto finish = [&](Vector activation) {
+    storeLanes<whole>(hidden, multiply(output, activation), lanesBefore);
+    if (training) storeLanes<whole>(cellActivation, activation, lanesBefore);
+  };
   for (int row = 0; row < rows.rows; ++row) {
     for (int at = 0; at < segmentColumns; at += Vector::width) {
       const float* sums = tile + row * panelColumns + at;
       const int lanes = rows.lanes - at;
       const int64_t unit = row * rows.stride + at;
-      const Vector i = sigmoid(load(sums)), f = sigmoid(load(sums + 16)), g = tanh(load(sums + 32)), o = sigmoid(load(sums + 48));
+      Vector gate[3] = {load(sums), load(sums + 16), load(sums + 48)}, activation[2] = {load(sums + 32), before};
+      sigmoids(gate);
+      tanhs(activation);
+      const Vector i = gate[0], f = gate[1], o = gate[2], g = activation[0];
       const Vector c = fma(f, loadLanes<whole>(rows.cellBefore + row * rows.cellBeforeStride + at, lanes), multiply(i, g));
-      const Vector activation = tanh(c);
       storeLanes<whole>(rows.cell + unit, c, lanes);
-      storeLanes<whole>(rows.hidden + unit, multiply(o, activation), lanes);
       if (training) {
         float* gates = rows.gates + row * panelColumns + at;
         store(gates, i);
         store(gates + 16, f);
         store(gates + 32, g);
         store(gates + 48, o);
-        storeLanes<whole>(rows.cellActivation + unit, activation, lanes);
       }
+      finish(activation[1]);
+      before = c;
+      output = o;
+      lanesBefore = lanes;
+      hidden = rows.hidden + unit;
+      if (training) cellActivation = rows.cellActivation + unit;
     }
   }
+  finish(tanh(before));
 }
 
 template <bool whole>
@@ -113,7 +131,9 @@ void gruForward(const float* tile, const CellRows& rows) noexcept {
       const float* sums = tile + row * panelColumns + at;
       float* gates = rows.gates + row * panelColumns + at;
       const int lanes = rows.lanes - at;
-      const Vector z = sigmoid(load(sums)), r = sigmoid(load(sums + 16)), fromState = load(sums + 32);
+      Vector gate[2] = {load(sums), load(sums + 16)};
+      sigmoids(gate);
+      const Vector z = gate[0], r = gate[1], fromState = load(sums + 32);
       const Vector n = tanh(fma(r, fromState, load(gates)));
       const Vector before = loadLanes<whole>(rows.hiddenBefore + row * rows.hiddenBeforeStride + at, lanes);
       storeLanes<whole>(rows.hidden + row * rows.stride + at, mixStates(z, n, before), lanes);

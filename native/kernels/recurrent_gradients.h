@@ -10,23 +10,30 @@
 
 namespace mneme::MNEME_TARGET_NAMESPACE {
 
-// A product that goes back: its terms are the panels [panels.begin, panels.end) of the gate buffer, one chunk each, of which the last
-// of a simple RNN may be shorter. Only the operands' terms and chunks are filled in here.
+// A product that goes back: its terms are the panels [panels.begin, panels.end) of the gate buffer, a chunk each. Of a last panel
+// that is cut short only the lanes that are there count, a chunk for each segment. Terms and chunks are filled in here.
 inline void runPanels(const RecurrentProblem& problem, Side side, Share panels, ChunkedTileOperands& operands, int rows, int columns) noexcept {
   const int64_t last = problem.panels() - 1;
-  const bool cut = panels.end > last && problem.segments(side, last) != side.segments;
+  const int lanes = problem.lanes(last);
+  const bool cut = panels.end > last && lanes < problem.panelUnits();
   operands.terms = side.segments * segmentColumns;
-  operands.chunks = panels.end - panels.begin;
-  if (!cut) return runClippedTile<ChunkedTile>(operands, rows, columns);
-  operands.chunks -= 1;
-  runClippedTile<ChunkedTile>(operands, rows, columns);
+  operands.aChunk = problem.rows() * panelColumns;
+  operands.bChunk = operands.terms * operands.bStride;
+  operands.chunks = panels.end - panels.begin - (cut ? 1 : 0);
+  if (operands.chunks > 0) runClippedTile<ChunkedTile>(operands, rows, columns);
+  if (!cut) return;
   ChunkedTileOperands rest = operands;
-  rest.start = operands.to;
-  rest.startStride = operands.toStride;
-  rest.a += operands.chunks * operands.aChunk;
-  rest.b += operands.chunks * operands.terms * operands.bStride;
-  rest.terms = problem.segments(side, last) * segmentColumns;
-  rest.chunks = 1;
+  if (operands.chunks > 0) {
+    rest.start = operands.to;
+    rest.startStride = operands.toStride;
+    rest.a += operands.chunks * operands.aChunk;
+    rest.b += operands.chunks * operands.bChunk;
+    rest.prefetch = nullptr;
+  }
+  rest.terms = lanes;
+  rest.chunks = problem.cell == CellKind::simple ? 1 : side.segments;
+  rest.aChunk = segmentColumns;
+  rest.bChunk = segmentColumns * operands.bStride;
   runClippedTile<ChunkedTile>(rest, rows, columns);
 }
 
@@ -49,6 +56,7 @@ class Gradients {
 
   // dx of some rows of the batch in some steps.
   void inputs(Share rows, Share time) const noexcept {
+    if (problem_.inputs <= narrowInputs) return narrowInputsOf(rows, time);
     float* dx = call_.output(inputX);
     const Side side = problem_.inputSide();
     const bool whole = rows.begin == 0 && rows.end == problem_.batch;
@@ -56,7 +64,6 @@ class Gradients {
     const int64_t steps = stepsAtOnce(problem_);
     ChunkedTileOperands operands;
     operands.aStride = panelColumns;
-    operands.aChunk = problem_.rows() * panelColumns;
     operands.toStride = operands.startStride = problem_.inputs;
     operands.prefetchRows = true;
     for (int64_t first = time.begin; first < time.end; first += steps) {
@@ -116,6 +123,57 @@ class Gradients {
     const float* data;
     int64_t columns;
   };
+
+  // With so few inputs tiles would be mostly padding. Instead a lane is a row: squares of the gate buffer are transposed in
+  // registers, which gives the same sums, term after term.
+  static constexpr int64_t narrowInputs = 4;
+
+  void narrowInputsOf(Share rows, Share time) const noexcept {
+    const bool whole = rows.begin == 0 && rows.end == problem_.batch;
+    const int64_t ranges = whole ? 1 : time.end - time.begin;
+    const int64_t length = whole ? (time.end - time.begin) * problem_.batch : rows.end - rows.begin;
+    for (int64_t range = 0; range < ranges; ++range) {
+      const int64_t begin = (time.begin + range) * problem_.batch + rows.begin;
+      for (int64_t row = begin; row < begin + length; row += Vector::width) {
+        const int count = static_cast<int>(std::min<int64_t>(Vector::width, begin + length - row));
+        switch (problem_.inputs) {
+          case 1: narrowRows<1>(row, count); break;
+          case 2: narrowRows<2>(row, count); break;
+          case 3: narrowRows<3>(row, count); break;
+          default: narrowRows<4>(row, count);
+        }
+      }
+    }
+  }
+
+  template <int inputs>
+  void narrowRows(int64_t row, int count) const noexcept {
+    constexpr int width = Vector::width;
+    const Side side = problem_.inputSide();
+    const float* weights = weights_.kernel;
+    Vector sum[inputs];
+    for (Vector& one : sum) one = zero();
+    for (int64_t panel = 0; panel < problem_.panels(); ++panel) {
+      const float* gates = gatesAt(panel, row) + side.first * segmentColumns;
+      const int terms = problem_.segments(side, panel) * segmentColumns;
+      for (int term = 0; term < terms; term += width) {
+        Vector x[width];
+#pragma GCC unroll 16
+        for (int i = 0; i < width; ++i) x[i] = load(gates + (i < count ? i : 0) * panelColumns + term);
+        transpose(x);
+#pragma GCC unroll 16
+        for (int i = 0; i < width; ++i, weights += segmentColumns)
+#pragma GCC unroll 4
+          for (int input = 0; input < inputs; ++input) sum[input] = fma(x[i], broadcast(weights[input]), sum[input]);
+      }
+    }
+    float* dx = call_.output(inputX) + row * inputs;
+    for (int input = 0; input < inputs; ++input) {
+      float lanes[width];
+      store(lanes, sum[input]);
+      for (int i = 0; i < count; ++i) dx[i * inputs + input] = lanes[i];
+    }
+  }
 
   float* gatesAt(int64_t panel, int64_t row) const noexcept { return gates_ + (panel * problem_.rows() + row) * panelColumns; }
 
@@ -185,12 +243,17 @@ class Gradients {
   // Adds the rows in order, then the sums of these (up to 256) rows to those of the rows before.
   void sumRows(int64_t panel, Share rows) const noexcept {
     float* total = sums_.biases + panel * panelColumns;
+    const float* gates = gatesAt(panel, rows.begin);
+    Lanes16 sum[panelSegments];
+    for (int s = 0; s < panelSegments; ++s) sum[s] = load16(gates + s * segmentColumns);
+    for (int64_t row = 1; row < rows.end - rows.begin; ++row) {
+      gates += panelColumns;
+#pragma GCC unroll 4
+      for (int s = 0; s < panelSegments; ++s) sum[s] = add(sum[s], load16(gates + s * segmentColumns));
+    }
     for (int s = 0; s < panelSegments; ++s) {
-      const float* gates = gatesAt(panel, rows.begin) + s * segmentColumns;
-      Lanes16 sum = load16(gates);
-      for (int64_t row = 1; row < rows.end - rows.begin; ++row) sum = add(sum, load16(gates + row * panelColumns));
-      if (rows.begin > 0) sum = add(load16(total + s * segmentColumns), sum);
-      store16(total + s * segmentColumns, sum);
+      if (rows.begin > 0) sum[s] = add(load16(total + s * segmentColumns), sum[s]);
+      store16(total + s * segmentColumns, sum[s]);
     }
   }
   void writeBiases(Share panels) const noexcept {
