@@ -11,6 +11,7 @@ import { type Attributes, makeNode, type Operation, type Specification, type Val
 import type { Arena, BufferSpecification, Port, Program } from '../compute/program.js';
 import { elementCount, type NumericArray, printShape, type Shape } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
+import { Recent } from './recent.js';
 
 /** How a kernel runs. */
 export interface KernelOptions {
@@ -69,31 +70,19 @@ const keptStreams = 4;
 /** The engine with the programs and streams that were needed last. */
 class Host {
   readonly engine: NativeEngine;
-  private readonly programs = new Map<string, NativeProgram>();
-  private readonly streams = new Map<number, NativeStream>();
+  private readonly programs = new Recent<string, NativeProgram>(keptPrograms, (program) => program.dispose());
+  private readonly streams = new Recent<number, NativeStream>(keptStreams, (stream) => void stream.close());
 
   constructor(engine: NativeEngine) {
     this.engine = engine;
   }
 
   program(call: KernelCall): NativeProgram {
-    return keep(
-      this.programs,
-      keyOf(call),
-      keptPrograms,
-      () => this.engine.load(programOf(call)),
-      (program) => program.dispose(),
-    );
+    return this.programs.get(keyOf(call), () => this.engine.load(programOf(call)));
   }
 
   stream(threads: number): NativeStream {
-    return keep(
-      this.streams,
-      threads,
-      keptStreams,
-      () => this.engine.createStream({ threads }),
-      (stream) => void stream.close(),
-    );
+    return this.streams.get(threads, () => this.engine.createStream({ threads }));
   }
 }
 
@@ -105,19 +94,6 @@ function theHost(): Host {
   const host = hosts.get(engine) ?? new Host(engine);
   hosts.set(engine, host);
   return host;
-}
-
-/** The value of a key, made where it is missing; the one unused for longest goes where there are too many. */
-function keep<Key, T>(map: Map<Key, T>, key: Key, most: number, make: () => T, drop: (value: T) => void): T {
-  const value = map.get(key) ?? make();
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > most) {
-    const [oldest, dropped] = map.entries().next().value as [Key, T];
-    map.delete(oldest);
-    drop(dropped);
-  }
-  return value;
 }
 
 const keyOf = ({ where, variant, inputs, outputs }: KernelCall): string =>

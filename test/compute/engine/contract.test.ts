@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { tensor } from '../../../src/compute/tensor.js';
 import { engines, refusal } from './engines.js';
-import { buffer, counter, instruction, lookup, product, programOf } from './programs.js';
+import { buffer, counter, heavy, instruction, lookup, product, programOf } from './programs.js';
 
 describe.each(engines)('%s engine', (_, create) => {
   const engine = create();
@@ -178,21 +178,18 @@ describe.each(engines)('%s engine', (_, create) => {
     state.dispose();
   });
 
-  test('close waits for what was queued and refuses what comes after', async () => {
+  test('close waits for all that was queued and refuses what comes after', async () => {
     const stream = engine.createStream();
-    const program = engine.load(counter());
-    const state = engine.allocate(1);
-    let settled = false;
-    const running = stream.submit({ program, memories: { state }, inputs: {} }).then(() => {
-      settled = true;
-    });
+    const program = engine.load(heavy(128, 10));
+    const memories = { parameters: engine.allocate(128 * 128), state: engine.allocate(1) };
+    const settled: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      void stream.submit({ program, memories, inputs: {} }).then(({ count }) => settled.push(count!.data[0]!));
+    }
     const closed = stream.close();
-    await expect(stream.submit({ program, memories: { state }, inputs: {} })).rejects.toMatchObject({
-      code: 'disposed',
-    });
+    await expect(stream.submit({ program, memories, inputs: {} })).rejects.toEqual(refusal('disposed'));
     await closed;
-    expect(settled).toBe(true);
-    await running;
+    expect(settled).toEqual([1, 2, 3]);
     await stream.close();
   });
 
