@@ -46,8 +46,8 @@ napi_value selectInstructionSet(napi_env env, napi_callback_info info) {
   return status.isOk() ? text(env, table->instructionSet) : throwStatus(env, status);
 }
 
-// machine(): { cpu, cores, memoryBytes, instructionSets, cacheBytes: [first level, second, third] }; a cache whose size
-// the system does not tell has 0.
+// machine(): { version, cpu, cores, memoryBytes, instructionSets, cacheBytes: [first level, second, third] }; version is
+// the package's that the addon was built from; a cache whose size the system does not tell has 0.
 napi_value machine(napi_env env, napi_callback_info) {
   char name[64];
   cpuName(name);
@@ -58,6 +58,7 @@ napi_value machine(napi_env env, napi_callback_info) {
   for (const char* instructionSet : instructionSets) {
     if (kernelTable(instructionSet)) napi_set_element(env, sets, count++, text(env, instructionSet));
   }
+  set(env, result, "version", text(env, MNEME_VERSION));
   set(env, result, "cpu", text(env, name));
   set(env, result, "cores", coresAvailable());
   set(env, result, "memoryBytes", static_cast<double>(memoryAvailable()));

@@ -10,6 +10,7 @@ namespace mneme {
 
 namespace {
 
+constexpr std::size_t keptItems = 16;
 constexpr auto longItem = std::chrono::microseconds(200);
 constexpr auto longestSilence = std::chrono::microseconds(500);
 
@@ -105,6 +106,11 @@ int64_t Stream::takeFinished() noexcept {
 void Stream::popFront() noexcept { taken_.pop(); }
 
 void Stream::release(Item* item) noexcept {
+  // What steps need again and again is kept; what is rare, or more than is ever in flight by design, is not.
+  if (item->kind != Item::Kind::step || free_.size() >= keptItems) {
+    item->input.release();
+    item->output.release();
+  }
   item->program.reset();
   for (std::shared_ptr<Persistent>& memory : item->memories) memory.reset();
   item->repeat = 1;

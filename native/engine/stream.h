@@ -22,7 +22,7 @@
 
 namespace mneme {
 
-// One piece of work. Reused: its blocks grow to what they once held and stay.
+// One piece of work. Reused; the blocks of a step grow to what they once held and stay.
 struct Item {
   enum class Kind { step, write, read };
   Kind kind = Kind::step;

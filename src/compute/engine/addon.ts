@@ -45,6 +45,8 @@ export interface Addon {
 
 /** The machine as the addon sees it. */
 export interface Machine {
+  /** Of the package that the addon was built from. */
+  readonly version: string;
   readonly cpu: string;
   /** Cores this process may run on. */
   readonly cores: number;
@@ -63,14 +65,23 @@ export type AddonLoad = { readonly addon: Addon } | { readonly addon?: undefined
 export function loadAddon(): AddonLoad {
   const require = createRequire(import.meta.url);
   // The package's root, from src/compute/engine and from dist/compute/engine alike.
-  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const root = new URL('../../../', import.meta.url);
   try {
     const load = require('node-gyp-build') as (folder: string) => Addon;
-    return { addon: load(root) };
+    const { version } = require(fileURLToPath(new URL('package.json', root))) as { version: string };
+    return sameVersion(load(fileURLToPath(root)), version);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { reason: message.split('\n')[0]!.trim() };
   }
+}
+
+/** The addon, unless it was built from another version of the package: then the two may not understand each other. */
+export function sameVersion(addon: Addon, version: string): AddonLoad {
+  const built = addon.machine().version;
+  return built === version
+    ? { addon }
+    : { reason: `the addon was built from version ${built}, the package is ${version}` };
 }
 
 /** Runs `action`, turning what the addon throws into a `MnemeError`; `where` begins its message. */

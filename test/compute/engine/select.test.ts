@@ -1,6 +1,6 @@
 /** Which engine runs, as the environment says. */
 import { expect, test, vi } from 'vitest';
-import { loadAddon } from '../../../src/compute/engine/addon.js';
+import { loadAddon, sameVersion } from '../../../src/compute/engine/addon.js';
 import { createEngine, defaultEngine, engineSettings } from '../../../src/compute/engine/select.js';
 import { refusal } from './engines.js';
 
@@ -51,4 +51,10 @@ test('the default engine stays the same as long as the environment does', () => 
   vi.stubEnv('MNEME_ENGINE', 'reference');
   expect(defaultEngine().name).toBe('reference');
   vi.unstubAllEnvs();
+});
+
+test('an addon built from another version of the package is not used', () => {
+  const { addon } = loadAddon();
+  expect(sameVersion(addon!, addon!.machine().version)).toEqual({ addon });
+  expect(sameVersion(addon!, '9.9.9')).toEqual({ reason: expect.stringMatching(/version \d+\.\d+\.\d+.*is 9\.9\.9/) });
 });
