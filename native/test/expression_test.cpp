@@ -207,7 +207,7 @@ MNEME_TEST(hostileCode, "expression: hostile code is refused") {
   for (const Instruction& bad : std::vector<Instruction>{{10, 2, 0, 3}, {10, 2, 0, -1}, {10, 2, INT32_MAX, 0}, {10, 2, INT32_MIN, 0}, {10, 1, 0, 1}, {10, 0, 0, 1},
                                                          {10, 3, 0, 1}, {10, -1, 0, 1}, {10, INT32_MIN, 0, 1}, {10, INT32_MAX, 0, 1}, {10, 2, 0, 2}, {19, 2, 0, 1},
                                                          {26, 2, 0, 1}, {-1, 2, 0, 1}, {INT32_MAX, 2, 0, 1}, {24, 2, 0, 0, 0, 7}, {20, 2, 0, 0, 9}})
-    MNEME_CHECK(refused(test(mapWords(1, {1.0f}, 1, {bad}, {2}))));
+    MNEME_CHECK(refused(test(mapWords(1, {1.0f}, 1, {bad}, {0}))));
   // Outputs from registers that hold nothing.
   for (const int32_t output : {2, 3, -1, INT32_MAX, INT32_MIN}) MNEME_CHECK(refused(test(mapWords(1, {1.0f}, 1, {}, {output}))));
   // Counts that are negative, too large, or do not fit the words and operands.

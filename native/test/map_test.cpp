@@ -188,6 +188,22 @@ MNEME_TEST(reduceNan, "reduce: a NaN anywhere is seen in the sum and in the larg
   }
 }
 
+MNEME_TEST(reduceNanChunks, "reduce: a NaN in one chunk is not lost among the others") {
+  for (const int32_t kind : {0, 1}) {
+    for (const int64_t place : {5, 5000, 9999}) {
+      KernelCase everything = {"reduce", {noise({10000}, 1)}, {floats({1})}, reduceWords(kind, 0, 1.0f, identityCode), {}};
+      everything.inputs[0].set(place, NAN);
+      MNEME_CHECK(std::isnan(runEverywhere(everything)[0].at(0)));
+      KernelCase overRows = {"reduce", {noise({10000, 1}, 1)}, {floats({1})}, reduceWords(kind, 1, 1.0f, identityCode), {}};
+      overRows.inputs[0].set(place, NAN);
+      MNEME_CHECK(std::isnan(runEverywhere(overRows)[0].at(0)));
+      KernelCase overColumns = {"reduce", {noise({1, 10000}, 1)}, {floats({1})}, reduceWords(kind, 2, 1.0f, identityCode), {}};
+      overColumns.inputs[0].set(place, NAN);
+      MNEME_CHECK(std::isnan(runEverywhere(overColumns)[0].at(0)));
+    }
+  }
+}
+
 MNEME_TEST(reduceRefused, "reduce: words and shapes that do not fit are refused") {
   const auto with = [](std::vector<int32_t> words, Array output) { return KernelCase{"reduce", {noise({4, 6}, 1)}, {std::move(output)}, std::move(words), {}}; };
   MNEME_CHECK(!refused(with(reduceWords(0, 1, 1, identityCode), floats({6}))));
