@@ -1,8 +1,8 @@
 /** `mneme inspect`: what a model consists of, and what a training step of it does. */
 import type { Command } from 'commander';
 import { printProgram } from '../compute/compiler.js';
-import { tensor } from '../compute/tensor.js';
-import { loadModel, losses, type Model, updaters } from '../index.js';
+import { elementCount } from '../compute/tensor.js';
+import { loadModel, losses, type Model, type Signal, type Tensor, tensor, updaters } from '../index.js';
 import { batchShape } from '../training/batch-shape.js';
 import { trainStep } from '../training/train-step.js';
 import { wholeNumber } from './numbers.js';
@@ -49,8 +49,17 @@ async function inspect(directory: string, { batch, steps, ...options }: InspectO
 
 function stepOf({ network }: Model, batch: number, steps: number) {
   const loss = losses.softmaxCrossEntropy();
-  const ids = tensor(new Int32Array(batch * steps), [batch, steps]);
-  const shape = batchShape(network, loss, { inputs: ids, targets: ids, continues: true });
   const rule = { loss, updater: updaters.adam(), clip: { globalNorm: 1, epsilon: 0 } };
+  const inputs = zeros(network.inputSignal, batch, steps);
+  const { sequence } = network.outputSignal;
+  const targets = zeros({ kind: 'ids', vocabulary: 1, sequence }, batch, steps);
+  const shape = batchShape(network, loss, { inputs, targets, continues: true });
   return trainStep(network, rule, { ...shape, initialStates: 'stored' });
+}
+
+function zeros(signal: Signal, batch: number, steps: number): Tensor {
+  const rows = signal.sequence ? [batch, steps] : [batch];
+  if (signal.kind === 'ids') return tensor(new Int32Array(elementCount(rows)), rows);
+  const shape = [...rows, signal.features];
+  return tensor(new Float32Array(elementCount(shape)), shape);
 }

@@ -55,7 +55,7 @@ export function trainCommand(program: Command): void {
     )
     .option('--clip-norm <x>', 'largest norm of the whole gradient; 0: no limit', number({ minimum: 0 }), 1)
     .option('--seed <n>', 'seed of weights and dropout', wholeNumber(0), 1)
-    .option('--threads <n>', 'threads (default: MNEME_THREADS, or the cores available)', wholeNumber(1, 1024))
+    .option('--threads <n>', 'threads (default: MNEME_THREADS, or the cores available)', wholeNumber(1, 256))
     .option('--validation <share>', 'share of the text that measures progress', share, 0.05)
     .option('--test <share>', "share at the text's end left for `mneme evaluate`", share, 0.05)
     .option('--out <dir>', 'directory of the model', 'model.mneme')
