@@ -12,7 +12,7 @@ import { dropUnread, mergeEqual } from './compiler/simplification.js';
 import { copyGraph, type StepDescription } from './compiler/step-graph.js';
 import { type Arena, arenas, type Program } from './program.js';
 
-export { printProgram } from './compiler/print.js';
+export { printBytes, printFlops, printProgram } from './compiler/print.js';
 
 /** What a step computes and what it changes. */
 export interface CompileOptions extends StepDescription {

@@ -1,7 +1,7 @@
 /** What a network consists of and what a step of it costs, before anything is run. */
 
 import * as v from 'valibot';
-import { compile } from '../compute/compiler.js';
+import { compile, printBytes, printFlops } from '../compute/compiler.js';
 import { gradients } from '../compute/gradients.js';
 import { stored } from '../compute/graph.js';
 import { reduceSum } from '../compute/operations/index.js';
@@ -105,7 +105,7 @@ function table(summary: Omit<Summary, 'text'>, tokens: number | undefined): stri
   const lines = rows.map(([name, output, parameters]) =>
     `${name!.padEnd(widths[0]!)}  ${output!.padEnd(widths[1]!)}  ${parameters!.padStart(widths[2]!)}`.trimEnd(),
   );
-  const memory = `${mebibytes(summary.parameterBytes)} of parameters, ${mebibytes(summary.stepBytes)} and ${(summary.stepFlops / 1e9).toFixed(2)} GFLOP a training step`;
+  const memory = `${printBytes(summary.parameterBytes)} of parameters, ${printBytes(summary.stepBytes)} and ${printFlops(summary.stepFlops)} a training step`;
   const ratio =
     summary.tokensPerParameter === undefined
       ? []
@@ -114,4 +114,3 @@ function table(summary: Omit<Summary, 'text'>, tokens: number | undefined): stri
 }
 
 const count = (value: number): string => value.toLocaleString('en-US');
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

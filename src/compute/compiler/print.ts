@@ -13,8 +13,8 @@ export function printProgram(program: Program): string {
   const head = [
     name,
     `${instructions.length} instruction${instructions.length === 1 ? '' : 's'}`,
-    `${quantity(cost.flops, 1000, [' ', ' k', ' M', ' G', ' T'])}FLOP`,
-    `scratch ${bytes(sizes.scratch)} of ${bytes(cost.scratchWithoutReuse)} without reuse`,
+    printFlops(cost.flops),
+    `scratch ${printBytes(4 * sizes.scratch)} of ${printBytes(4 * cost.scratchWithoutReuse)} without reuse`,
   ].join('   ');
   const rows = instructions.map(({ operation, inputs, outputs, attributes }, index) => {
     const made = outputs.filter((buffer) => buffer >= 0);
@@ -33,7 +33,11 @@ export function printProgram(program: Program): string {
   return [head, ...lines].join('\n');
 }
 
-const bytes = (elements: number): string => `${quantity(elements * 4, 1024, [' ', ' Ki', ' Mi', ' Gi'])}B`;
+/** `3.1 GFLOP` */
+export const printFlops = (flops: number): string => `${quantity(flops, 1000, [' ', ' k', ' M', ' G', ' T'])}FLOP`;
+
+/** `41 MiB` */
+export const printBytes = (bytes: number): string => `${quantity(bytes, 1024, [' ', ' Ki', ' Mi', ' Gi'])}B`;
 
 /** `3.1 G`: a number with the largest prefix that leaves at least 1. */
 function quantity(value: number, base: number, prefixes: readonly string[]): string {
