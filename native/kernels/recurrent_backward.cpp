@@ -167,43 +167,40 @@ class Backward {
   int64_t sequenceAt(int64_t t, int64_t row) const noexcept { return (t * problem_.batch + row) * problem_.units; }
   float* carryAt(int64_t row) const noexcept { return space_.carry + row * problem_.paddedUnits(); }
 
-  CellRows cellRows(int member, int64_t panel, int64_t t, int64_t row, int count) const noexcept {
-    const int64_t units = problem_.units, unit = panel * problem_.panelUnits(), here = sequenceAt(t, row) + unit;
+  // All rows and units of step t.
+  CellRows stepRows(int member, int64_t t) const noexcept {
     CellRows rows;
-    rows.rows = count;
-    rows.lanes = problem_.lanes(panel);
-    rows.stride = units;
-    rows.gates = gatesAt(panel, t, row);
+    rows.stride = problem_.units;
+    rows.gates = gatesAt(0, t, 0);
     const float* y = call_.input(inputY);
     const float* hidden = t > 0 ? y + sequenceAt(t - 1, 0) : call_.input(inputInitialHidden);
-    rows.hiddenBefore = hidden == nullptr ? space_.zeros + unit : hidden + row * units + unit;
-    rows.hiddenBeforeStride = hidden == nullptr ? 0 : units;
-    rows.hidden = const_cast<float*>(y) + here;
+    rows.hiddenBefore = hidden == nullptr ? space_.zeros : hidden;
+    rows.hiddenBeforeStride = hidden == nullptr ? 0 : problem_.units;
+    rows.hidden = const_cast<float*>(y) + sequenceAt(t, 0);
     if (problem_.lstm()) {
       float* cells = tape_ + problem_.gateFloats(problem_.rows());
       const float* cell = t > 0 ? cells + sequenceAt(t - 1, 0) : call_.input(inputInitialCell);
-      rows.cellBefore = cell == nullptr ? space_.zeros + unit : cell + row * units + unit;
-      rows.cellBeforeStride = cell == nullptr ? 0 : units;
-      rows.cell = cells + here;
+      rows.cellBefore = cell == nullptr ? space_.zeros : cell;
+      rows.cellBeforeStride = cell == nullptr ? 0 : problem_.units;
+      rows.cell = cells + sequenceAt(t, 0);
       rows.cellActivation = rows.cell + problem_.stateFloats();
     }
-    if (problem_.resetBefore()) rows.resetHidden = space_.resetHidden + here;
-    if (problem_.cell != CellKind::simple) {
-      rows.carry = carryAt(row) + unit;
-      rows.carryStride = problem_.paddedUnits();
-    }
-    const float* dy = call_.input(inputDy);
-    if (t > 0 && dy != nullptr) rows.dyBefore = dy + sequenceAt(t - 1, row) + unit;
-    rows.expressions = space_.cells + member;
+    if (problem_.resetBefore()) rows.resetHidden = space_.resetHidden + sequenceAt(t, 0);
+    rows.carry = space_.carry;
+    rows.carryStride = problem_.paddedUnits();
+    if (t > 0 && call_.input(inputDy) != nullptr) rows.dyBefore = call_.input(inputDy) + sequenceAt(t - 1, 0);
+    if (space_.cells != nullptr) rows.expressions = space_.cells + member;
     return rows;
   }
 
   // Hands dh of `segments` segments of units, from one on, to the cells.
-  void runCells(const CellFunction (&cells)[2], const Crew& crew, const float* tile, int64_t first, int segments, int64_t t, int64_t row, int count) const noexcept {
+  void runCells(const CellFunction (&cells)[2], const float* tile, const CellRows& step, int64_t first, int segments, int64_t row, int count) const noexcept {
     const int64_t perPanel = problem_.panelUnits() / segmentColumns;
     for (int64_t s = 0; s < segments; s += perPanel) {
       const int64_t panel = (first + s) / perPanel;
-      cells[problem_.lanes(panel) == problem_.panelUnits()](tile + s * segmentColumns, cellRows(crew.member, panel, t, row, count));
+      const int lanes = problem_.lanes(panel);
+      cells[lanes == problem_.panelUnits()](tile + s * segmentColumns,
+                                            step.at(row, count, panel * problem_.panelUnits(), lanes, panel * problem_.rows() * panelColumns));
     }
   }
 
@@ -225,6 +222,7 @@ class Backward {
   // dh of the last step is what is given for it.
   void lastStep(const Crew& crew, Share rows, Share segments) const noexcept {
     const float *dy = call_.input(inputDy), *dFinalHidden = call_.input(inputDFinalHidden), *dFinalCell = call_.input(inputDFinalCell);
+    const CellRows all = stepRows(crew.member, problem_.time - 1);
     alignas(64) float tile[maximumTileRows * panelColumns];
     forBlocks(segments, false, [&](int64_t first, int count) {
       const int units = unitsOf(first, count);
@@ -240,7 +238,7 @@ class Backward {
             store16(tile + r * panelColumns + at, dh);
             if (problem_.lstm()) store16(carryAt(row + r) + unit + at, dFinalCell == nullptr ? broadcast16(0.0f) : loadFirst16(dFinalCell + here, lanes));
           }
-        runCells(cells_, crew, tile, first, count, problem_.time - 1, row, taken);
+        runCells(cells_, tile, all, first, count, row, taken);
       });
     });
   }
@@ -280,6 +278,7 @@ class Backward {
     const Share panels = {0, problem_.panels()};
     const Side side = problem_.recurrentSide();
     const bool prefetches = problem_.units >= prefetchUnits && problem_.cell != CellKind::simple;
+    const CellRows all = stepRows(crew.member, t - 1);
     alignas(64) float tile[maximumTileRows * panelColumns];
     forBlocks(segments, t % 2 != 0, [&](int64_t first, int count) {
       const int units = unitsOf(first, count);
@@ -308,13 +307,14 @@ class Backward {
           }
         }
         runPanels(problem_, side, panels, operands, taken, count * segmentColumns);
-        runCells(cells_, crew, tile, first, count, t - 1, row, taken);
+        runCells(cells_, tile, all, first, count, row, taken);
       });
     });
   }
 
   // GRU with reset before the product: from dn to d(r h), hence dr.
   void resetStep(const Crew& crew, int64_t t, Share rows, Share segments) const noexcept {
+    const CellRows all = stepRows(crew.member, t);
     alignas(64) float tile[maximumTileRows * panelColumns];
     forBlocks(segments, t % 2 == 0, [&](int64_t first, int count) {
       ChunkedTileOperands operands = gateProduct(problem_.candidateSide(), weights_.candidate, first);
@@ -323,7 +323,7 @@ class Backward {
       forTiles(rows.begin, rows.end, tileRowsOf(count), [&](int64_t row, int taken) {
         operands.a = gatesAt(0, t, row) + problem_.candidateSide().first * segmentColumns;
         runPanels(problem_, problem_.candidateSide(), {0, problem_.panels()}, operands, taken, count * segmentColumns);
-        runCells(resetCells_, crew, tile, first, count, t, row, taken);
+        runCells(resetCells_, tile, all, first, count, row, taken);
       });
     });
   }

@@ -14,7 +14,8 @@ namespace mneme::MNEME_TARGET_NAMESPACE {
 
 struct ExpressionCells;
 
-// Some rows of the batch at one time step, in one panel. Pointers are to the first row's first unit of the panel.
+// Some rows of the batch at one time step, in one panel. Pointers are to the first row's first unit of the panel; those that a
+// cell has no use for may be null.
 struct CellRows {
   int rows = 0;
   int lanes = 0;  // units of the panel
@@ -34,6 +35,28 @@ struct CellRows {
   int64_t carryStride = 0;
   const float* dyBefore = nullptr;  // GRU: dy of the step before, or null
   const ExpressionCells* expressions = nullptr;
+
+  // From the step's first row and unit to `count` rows from `row` on, in the panel that begins at `unit` and whose gates lie
+  // `panelOffset` further on.
+  CellRows at(int64_t row, int count, int64_t unit, int unitsOfPanel, int64_t panelOffset) const noexcept {
+    CellRows part = *this;
+    part.rows = count;
+    part.lanes = unitsOfPanel;
+    part.gates += panelOffset + row * panelColumns;
+    const int64_t dense = row * stride + unit;
+    const auto advance = [](auto& pointer, int64_t offset) {
+      if (pointer != nullptr) pointer += offset;
+    };
+    advance(part.hiddenBefore, row * hiddenBeforeStride + unit);
+    advance(part.cellBefore, row * cellBeforeStride + unit);
+    advance(part.hidden, dense);
+    advance(part.cell, dense);
+    advance(part.cellActivation, dense);
+    advance(part.resetHidden, dense);
+    advance(part.carry, row * carryStride + unit);
+    advance(part.dyBefore, dense);
+    return part;
+  }
 };
 
 // Forward: `tile` holds the sums, rows of 64. Backward: `tile` holds dh.

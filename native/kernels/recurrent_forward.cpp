@@ -212,27 +212,29 @@ class Forward {
     }
   }
 
-  CellRows cellRows(int member, int64_t panel, int64_t t, int64_t inGroup, int64_t row, int count) const noexcept {
-    const int64_t units = problem_.units, unit = panel * problem_.panelUnits(), at = row * units + unit;
+  // All rows and units of step t, which is number `inGroup` of those whose input product ran at once.
+  CellRows stepRows(int member, int64_t t, int64_t inGroup) const noexcept {
     CellRows rows;
-    rows.rows = count;
-    rows.lanes = problem_.lanes(panel);
-    rows.stride = units;
-    rows.gates = gatesAt(panel, t, inGroup, row);
+    rows.stride = problem_.units;
+    rows.gates = gatesAt(0, t, inGroup, 0);
     const float* before = hiddenBefore(t);
-    rows.hiddenBefore = before == nullptr ? space_.zeros + unit : before + at;
-    rows.hiddenBeforeStride = before == nullptr ? 0 : units;
-    rows.hidden = hiddenAt(t) + at;
+    rows.hiddenBefore = before == nullptr ? space_.zeros : before;
+    rows.hiddenBeforeStride = before == nullptr ? 0 : problem_.units;
+    rows.hidden = hiddenAt(t);
     if (problem_.lstm()) {
       const float* cell = t > 0 ? cellAt(t - 1) : call_.input(inputInitialCell);
-      rows.cellBefore = cell == nullptr ? space_.zeros + unit : cell + at;
-      rows.cellBeforeStride = cell == nullptr ? 0 : units;
-      rows.cell = cellAt(t) + at;
+      rows.cellBefore = cell == nullptr ? space_.zeros : cell;
+      rows.cellBeforeStride = cell == nullptr ? 0 : problem_.units;
+      rows.cell = cellAt(t);
       if (tape_ != nullptr) rows.cellActivation = rows.cell + problem_.stateFloats();
     }
-    if (problem_.resetBefore()) rows.resetHidden = space_.resetHidden + at;
-    rows.expressions = space_.cells + member;
+    rows.resetHidden = space_.resetHidden;
+    if (space_.cells != nullptr) rows.expressions = space_.cells + member;
     return rows;
+  }
+  void runCell(const CellFunction (&cells)[2], const float* tile, const CellRows& step, int64_t panel, int64_t row, int count) const noexcept {
+    const int lanes = problem_.lanes(panel);
+    cells[lanes == problem_.panelUnits()](tile, step.at(row, count, panel * problem_.panelUnits(), lanes, panel * bufferRows() * panelColumns));
   }
 
   // The recurrent product of one step and the cell. Every other step takes the panels backwards: it begins with the weights that
@@ -240,6 +242,7 @@ class Forward {
   void step(const Crew& crew, int64_t t, int64_t inGroup, Share rows, Share panels) const noexcept {
     const Side side = problem_.recurrentSide();
     const float* before = hiddenBefore(t);
+    const CellRows all = stepRows(crew.member, t, inGroup);
     alignas(64) float tile[maximumTileRows * panelColumns];
     TileOperands operands;
     operands.aStride = problem_.units;
@@ -250,20 +253,20 @@ class Forward {
     for (int64_t index = panels.begin; index < panels.end; ++index) {
       const int64_t panel = t % 2 == 0 ? index : panels.begin + panels.end - 1 - index;
       const int segments = problem_.segments(side, panel);
-      const CellFunction cell = cells_[problem_.lanes(panel) == problem_.panelUnits()];
       operands.b = weights_.recurrentKernel + problem_.columnsBefore(side, panel) * problem_.units;
       operands.bStride = segments * segmentColumns;
       forTiles(rows.begin, rows.end, tileRowsOf(segments), [&](int64_t row, int count) {
         operands.a = before + row * problem_.units;
         operands.start = gatesAt(panel, t, inGroup, row) + side.first * segmentColumns;
         runTile<PlainTile>(operands, count, segments);
-        cell(tile, cellRows(crew.member, panel, t, inGroup, row, count));
+        runCell(cells_, tile, all, panel, row, count);
       });
     }
   }
 
   // n = act(n_x + (r h) U), 64 units at a time.
   void candidateStep(const Crew& crew, int64_t t, int64_t inGroup, Share rows, Share blocks) const noexcept {
+    const CellRows all = stepRows(crew.member, t, inGroup);
     alignas(64) float sums[maximumTileRows * panelColumns], tile[maximumTileRows * panelColumns];
     TileOperands operands;
     operands.aStride = problem_.units;
@@ -282,8 +285,7 @@ class Forward {
         runTile<PlainTile>(operands, count, segments);
         for (int s = 0; s < segments; ++s) {
           copyRows(sums + s * segmentColumns, panelColumns, count, segmentColumns, tile, panelColumns);
-          const int64_t panel = firstPanel + s;
-          candidateCells_[problem_.lanes(panel) == segmentColumns](tile, cellRows(crew.member, panel, t, inGroup, row, count));
+          runCell(candidateCells_, tile, all, firstPanel + s, row, count);
         }
       });
     }
