@@ -256,7 +256,7 @@ class Forward {
       operands.b = weights_.recurrentKernel + problem_.columnsBefore(side, panel) * problem_.units;
       operands.bStride = segments * segmentColumns;
       forTiles(rows.begin, rows.end, tileRowsOf(segments), [&](int64_t row, int count) {
-        operands.a = before + row * problem_.units;
+        if (before != nullptr) operands.a = before + row * problem_.units;
         operands.start = gatesAt(panel, t, inGroup, row) + side.first * segmentColumns;
         runTile<PlainTile>(operands, count, segments);
         runCell(cells_, tile, all, panel, row, count);

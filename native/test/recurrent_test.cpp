@@ -46,7 +46,8 @@ RecurrentData makeData(Cell cell, int64_t time, int64_t batch, int64_t inputs, i
 Operand optional(std::vector<float>& data, std::initializer_list<int64_t> shape) { return data.empty() ? absent() : operand(data, shape); }
 
 // Everything the two kernels give. Outputs and tape begin as NaN, so what is not written shows.
-RecurrentResult<float> runKernels(RecurrentData data, const Options& options, const KernelTable& table, Team& team, bool inference = false) {
+RecurrentResult<float> runKernels(RecurrentData data, const Options& options, const KernelTable& table, Team& team, bool inference = false,
+                                  Code expected = Code::ok) {
   const int64_t T = data.time, B = data.batch, I = data.inputs, H = data.units, N = data.width();
   const bool lstm = data.cell == Cell::lstm;
   RecurrentResult<float> result;
@@ -71,8 +72,8 @@ RecurrentResult<float> runKernels(RecurrentData data, const Options& options, co
                       inference ? absent() : operand(tape, {static_cast<int64_t>(tape.size())})},
                      words, team);
   Status status = forward.run();
-  if (!status.isOk()) std::printf("  %s\n", status.message);
-  MNEME_CHECK(status.isOk());
+  if (status.code != expected) std::printf("  %s\n", status.message);
+  MNEME_CHECK(status.code == expected);
   if (inference) return result;
 
   result.dKernel = fresh(I * N);
@@ -93,8 +94,8 @@ RecurrentResult<float> runKernels(RecurrentData data, const Options& options, co
                        optional(result.dInitialCell, {B, H})},
                       words, team);
   status = backward.run();
-  if (!status.isOk()) std::printf("  %s\n", status.message);
-  MNEME_CHECK(status.isOk());
+  if (status.code != expected) std::printf("  %s\n", status.message);
+  MNEME_CHECK(status.code == expected);
   return result;
 }
 
@@ -135,7 +136,7 @@ int64_t differingBits(const RecurrentData& data, const RecurrentResult<float>& a
   const auto first = a.all(), second = b.all();
   for (std::size_t i = 0; i < first.size(); ++i) {
     const std::vector<float> &x = *first[i].second, &y = *second[i].second;
-    if (x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0) continue;
+    if (x.size() == y.size() && (x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0)) continue;
     std::printf("  %s, %s differs %s\n", describe(data).c_str(), first[i].first, what);
     ++different;
   }
@@ -186,7 +187,7 @@ MNEME_TEST(recurrentActivations, "recurrent: any activation, by what it is or by
 }
 
 MNEME_TEST(recurrentBits, "recurrent: the same bits for 1, 2 and 3 threads and every instruction set") {
-  const Size more[] = {{12, 48, 33, 128}, {5, 2, 64, 200}, {7, 24, 1, 100}, {10, 4, 5, 48}};
+  const Size more[] = {{5, 26, 9, 80}, {3, 2, 20, 150}, {7, 24, 1, 40}, {10, 4, 5, 48}};
   std::vector<Size> all(std::begin(sizes), std::end(sizes));
   all.insert(all.end(), std::begin(more), std::end(more));
   for (Cell cell : allCells)
@@ -198,7 +199,7 @@ MNEME_TEST(recurrentBits, "recurrent: the same bits for 1, 2 and 3 threads and e
         Team single(1);
         const RecurrentResult<float> want = runKernels(data, options, *availableTables()[0], single);
         for (const KernelTable* table : availableTables())
-          for (int threads = 1; threads <= 3; ++threads) {
+          for (int threads = table == availableTables().back() ? 3 : 1; threads <= 3; ++threads) {  // the portable one is slow
             Team team(threads);
             const std::string what = std::string(table->instructionSet) + ", threads: " + std::to_string(threads);
             MNEME_CHECK(differingBits(data, want, runKernels(data, options, *table, team), what.c_str()) == 0);
@@ -236,6 +237,16 @@ MNEME_TEST(recurrentContinues, "recurrent: a sequence cut in two, its state hand
     const RecurrentResult<float> end = runKernels(second, options, table, team, true);
     MNEME_CHECK(all.finalHidden == end.finalHidden && all.finalCell == end.finalCell);
   }
+}
+
+MNEME_TEST(recurrentStops, "recurrent: a team that is told to stop gives up, whoever waits for whom") {
+  for (Cell cell : allCells)
+    for (const Size& size : {Size{20, 40, 4, 16}, Size{20, 1, 4, 100}})  // shared by rows, and by units
+      for (int threads = 1; threads <= 3; ++threads) {
+        Team team(threads);
+        team.stop();
+        runKernels(makeData(cell, size.time, size.batch, size.inputs, size.units, {}), {}, *availableTables()[0], team, false, Code::stopped);
+      }
 }
 
 MNEME_TEST(recurrentOutOfRange, "recurrent: an id outside the kernel's rows is named with its place") {
