@@ -84,7 +84,7 @@ MNEME_TEST(mapShapesRefused, "map: shapes that do not spread, other dtypes and a
 MNEME_TEST(guardHolds, "map with guard: one element that is not finite, anywhere, and nothing is stored") {
   // a' = a + b in place, c = a * b
   const std::vector<int32_t> words = {1, 2, 2, 0, 2, 2, 10, 2, 0, 1, 0, 0, 12, 3, 0, 1, 0, 0, 2, 3};
-  for (const int32_t count : {1, 100, 512, 5000, 40000}) {
+  for (const int32_t count : {1, 100, 512, 5000, 40000, 150000}) {
     KernelCase test = {"map", {noise({count}, 1), noise({count}, 2)}, {floats({count}), floats({count}), integers({1})}, words, {{0, 0}}};
     const std::vector<Array> stored = runEverywhere(test);
     MNEME_CHECK(stored[2].idAt(0) == 1);
