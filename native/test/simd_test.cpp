@@ -157,13 +157,24 @@ MNEME_TEST(transposes, "transpose swaps rows and columns") {
 
 MNEME_TEST(fusedMultiplyAdd, "fma is rounded once, in every instruction set") {
   const int64_t count = 1 << 16;
-  for (int kind = 0; kind < 2; ++kind) {
-    const std::vector<float> a = kind ? anyBits(count, 7) : ordinary(count, 8, 1.0f);
-    const std::vector<float> b = kind ? anyBits(count, 9) : ordinary(count, 10, 1.0f);
-    std::vector<float> c = kind ? anyBits(count, 11) : ordinary(count, 12, 0x1p-20f);
-    // Ties and their neighbours: the sum lies halfway between two floats but for the last bits of c.
-    if (kind == 0)
-      for (int64_t i = 0; i < count; i += 2) c[i] = std::ldexp(i % 4 ? 1.0f : -1.0f, std::ilogb(a[i]) + std::ilogb(b[i]) - 48 + static_cast<int>(i % 30));
+  enum { everything, nearTies, cancelling, kinds };
+  for (int kind = 0; kind < kinds; ++kind) {
+    std::vector<float> a = kind == everything ? anyBits(count, 7) : ordinary(count, 8, 1.0f);
+    std::vector<float> b = kind == everything ? anyBits(count, 9) : ordinary(count, 10, 1.0f);
+    std::vector<float> c = kind == everything ? anyBits(count, 11) : ordinary(count, 12, 0x1p-20f);
+    if (kind == nearTies) {
+      // With odd i and j the product (1 + i/4096) (1 + j/4096) lies halfway between two floats, and a sum in double precision
+      // does not see what c adds on either side.
+      uint64_t seed = 13;
+      for (int64_t i = 0; i < count; ++i) {
+        a[i] = 1.0f + static_cast<float>(nextRandom(seed) % 800 * 2 + 1) / 4096;
+        b[i] = 1.0f + static_cast<float>(nextRandom(seed) % 800 * 2 + 1) / 4096;
+        c[i] = std::ldexp(i % 2 ? 1.0f : -1.0f, -25 - static_cast<int>(i / 2 % 90));
+        if (i % 3 == 0) a[i] = -a[i];
+      }
+    }
+    if (kind == cancelling)
+      for (int64_t i = 0; i < count; ++i) c[i] = fromWord(toWord(-a[i] * b[i]) + static_cast<uint32_t>(i % 5) - 2);
     for (const InstructionSet& set : available()) {
       std::vector<float> out(count);
       find(set, "fma")(a.data(), b.data(), c.data(), out.data(), count);
