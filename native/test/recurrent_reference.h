@@ -36,6 +36,9 @@ inline const std::vector<ActivationFunction>& activationFunctions() {
       {"identity", 4, [](double x) { return x; }, [](double) { return 1.0; }, {1, 2, 1, 2, 2, one, 0, 2, 0, 0, 0, 0, 0, 3, 1, 0, 0, 0, 2, 3}},
       {"softsign", 5, [](double x) { return x / (1 + std::fabs(x)); }, [](double x) { return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x))); },
        {1, 2, 1, 4, 5, one, 2, 2, 0, 0, 0, 0, 10, 2, 2, 1, 0, 0, 13, 3, 0, 2, 0, 0, 12, 4, 2, 2, 0, 0, 13, 5, 1, 4, 0, 0, 3, 5}},
+      // x where it is defined: x x / x. What lanes without a unit hold must not spread from there.
+      {"undefinedAtZero", 0, [](double x) { return x; }, [](double) { return 1.0; },
+       {1, 2, 0, 2, 3, 12, 1, 0, 0, 0, 0, 13, 1, 1, 0, 0, 0, 13, 2, 0, 0, 0, 0, 1, 2}},
   };
   return all;
 }

@@ -179,7 +179,7 @@ MNEME_TEST(recurrentOptional, "recurrent: each optional operand may be absent") 
 }
 
 MNEME_TEST(recurrentActivations, "recurrent: any activation, by what it is or by its expression") {
-  for (const char* activation : {"sigmoid", "tanh", "relu", "identity", "softsign"}) compareEverySize({}, "sigmoid", activation);
+  for (const char* activation : {"sigmoid", "tanh", "relu", "identity", "softsign", "undefinedAtZero"}) compareEverySize({}, "sigmoid", activation);
   for (const char* gate : {"softsign", "tanh"}) compareEverySize({}, gate, "softsign");
   Options options;
   options.byExpression = true;
