@@ -69,7 +69,7 @@ type Runs = { readonly threads: number; readonly peakGflops: number; readonly pe
 function runs(options: BenchOptions, { threads, peakGflops, peer }: Runs): (() => Promise<CaseResult>)[] {
   const { only = '', rounds } = options;
   const named: (readonly [string, () => Promise<CaseResult>])[] = [
-    ...cases.map((what) => [what.name, () => measure(what, { threads, peakGflops, rounds, peer })] as const),
+    ...cases.map((what) => [what.name, () => measure(what, { threads, rounds, peer })] as const),
     ['resident memory', () => memoryOverSteps(threads, peakGflops)],
     ['event-loop delay', () => eventLoopDelay(threads, peakGflops)],
   ];

@@ -1,6 +1,8 @@
 /** One case, ours and the peer's in turns, so that a change of the machine's mood meets both. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Case, flops } from './cases.js';
 import { layerRun } from './layer-run.js';
+import { measurePeak } from './machine.js';
 import type { Peer } from './pytorch.js';
 import type { CaseResult } from './result.js';
 import { median } from './statistics.js';
@@ -8,8 +10,6 @@ import { trainingRun } from './training-run.js';
 
 export interface MeasureOptions {
   readonly threads: number;
-  /** Of one thread. */
-  readonly peakGflops: number;
   readonly rounds: number;
   readonly peer: Peer | undefined;
 }
@@ -17,7 +17,13 @@ export interface MeasureOptions {
 /** Milliseconds of one repetition: long against the clock, short against the patience. */
 const repetition = 60;
 
-export async function measure(what: Case, { threads, peakGflops, rounds, peer }: MeasureOptions): Promise<CaseResult> {
+/**
+ * Milliseconds between two turns, and one run of each that is not counted: the threads of the side before look for work for
+ * a while and then sleep, and the caches are its own. Without them two threads of either side lose up to a tenth.
+ */
+const between = 50;
+
+export async function measure(what: Case, { threads, rounds, peer }: MeasureOptions): Promise<CaseResult> {
   const run = what.kind === 'layer' ? layerRun(what, threads) : trainingRun(what, threads);
   try {
     await run.time(3);
@@ -26,12 +32,16 @@ export async function measure(what: Case, { threads, peakGflops, rounds, peer }:
     await peer?.prepare(what, threads);
     const ours: number[] = [];
     const theirs: number[] = [];
+    const peaks: number[] = [];
     for (let round = 0; round < rounds; round++) {
+      await pause(between);
+      peaks.push(measurePeak(0.02));
+      await run.time(1);
       ours.push(await run.time(steps));
       theirs.push(...((await peer?.measure(1)) ?? []));
     }
     const medianMs = median(ours);
-    const shareOfPeak = flops(what) / (medianMs * 1e6) / (peakGflops * threads);
+    const shareOfPeak = flops(what) / (medianMs * 1e6) / (median(peaks) * threads);
     const result = { name: what.name, threads, medianMs, shareOfPeak };
     if (!peer) return result;
     const peerMs = median(theirs);
