@@ -68,7 +68,7 @@ export function createNativeEngine({ addon, instructionSet: forced, threads }: N
       return new NativeProgram(addon, id, copyOf(program));
     },
     allocate(elements) {
-      if (!Number.isSafeInteger(elements) || elements < 0) {
+      if (!Number.isInteger(elements) || elements < 0) {
         throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${elements}.`);
       }
       refuseTooLarge('memory', elements, machine.memoryBytes);

@@ -32,7 +32,7 @@ export function createReferenceEngine({ precision }: ReferenceEngineOptions): En
       return new ReferenceProgram(program);
     },
     allocate: (elements) => {
-      if (!Number.isSafeInteger(elements) || elements < 0) {
+      if (!Number.isInteger(elements) || elements < 0) {
         throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${elements}.`);
       }
       refuseTooLarge('memory', elements);

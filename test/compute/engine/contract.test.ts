@@ -195,6 +195,7 @@ describe.each(engines)('%s engine', (_, create) => {
 
   test('more memory than the machine has is refused before it is allocated, in GiB', () => {
     expect(() => engine.allocate(2 ** 45)).toThrow(refusal('out-of-memory', /GiB/));
+    expect(() => engine.allocate(2 ** 60)).toThrow(refusal('out-of-memory', /GiB/));
     expect(() => engine.allocate(-1)).toThrow(refusal('invalid-argument'));
     expect(() => engine.allocate(1.5)).toThrow(refusal('invalid-argument'));
   });
