@@ -37,3 +37,13 @@ export class MnemeError extends Error {
     this.code = code;
   }
 }
+
+/** What a value is, for messages: `null`, `number`, `Float32Array`. */
+export function printKind(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  return value.constructor?.name ?? 'an object';
+}
+
+/** `1.5 GiB` */
+export const printGibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

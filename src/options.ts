@@ -57,19 +57,35 @@ export const wholeNumber = (minimum = 0) =>
     described<number>(`a whole number of at least ${minimum}`, (x) => Number.isSafeInteger(x) && x >= minimum),
   );
 
-/** A finite number in [minimum, maximum], or strictly above `above`. */
-export const finiteNumber = (range: { minimum?: number; maximum?: number; above?: number; below?: number } = {}) => {
-  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = range;
-  const { above = Number.NEGATIVE_INFINITY, below = Number.POSITIVE_INFINITY } = range;
+/** Finite numbers in [minimum, maximum], strictly above `above` and below `below`; each bound is optional. */
+export interface NumberRange {
+  readonly minimum?: number;
+  readonly above?: number;
+  readonly maximum?: number;
+  readonly below?: number;
+}
+
+export const isWithin = (x: number, { minimum = x, above, maximum = x, below }: NumberRange): boolean =>
+  Number.isFinite(x) &&
+  x >= minimum &&
+  x <= maximum &&
+  x > (above ?? Number.NEGATIVE_INFINITY) &&
+  x < (below ?? Number.POSITIVE_INFINITY);
+
+/** ` at least 0 and below 1`; nothing for all finite numbers. */
+export function printRange({ minimum, above, maximum, below }: NumberRange): string {
   const parts = [
-    range.minimum !== undefined ? `at least ${range.minimum}` : '',
-    range.maximum !== undefined ? `at most ${range.maximum}` : '',
-    range.above !== undefined ? `above ${range.above}` : '',
-    range.below !== undefined ? `below ${range.below}` : '',
+    minimum === undefined ? '' : `at least ${minimum}`,
+    above === undefined ? '' : `above ${above}`,
+    maximum === undefined ? '' : `at most ${maximum}`,
+    below === undefined ? '' : `below ${below}`,
   ].filter((part) => part !== '');
-  const what = `a finite number${parts.length > 0 ? ` ${parts.join(' and ')}` : ''}`;
-  return v.pipe(
+  return parts.length > 0 ? ` ${parts.join(' and ')}` : '';
+}
+
+/** A finite number within a range. */
+export const finiteNumber = (range: NumberRange = {}) =>
+  v.pipe(
     v.number(),
-    described<number>(what, (x) => Number.isFinite(x) && x >= minimum && x <= maximum && x > above && x < below),
+    described<number>(`a finite number${printRange(range)}`, (x) => isWithin(x, range)),
   );
-};

@@ -2,6 +2,7 @@
 import { arch, cpus, freemem, platform, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { loadAddon } from '../compute/engine/addon.js';
+import { printGibibytes } from '../errors.js';
 import { defaultEngine, type Engine } from '../index.js';
 import { exitCodes } from './failure.js';
 import { selfTest } from './self-test.js';
@@ -30,7 +31,7 @@ async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const facts: Record<string, string> = {
     node: `${process.version}, ${platform()} ${arch()}`,
     processor: `${machine?.cpu ?? cpus()[0]?.model ?? 'unknown'}, ${machine?.cores ?? cpus().length} cores`,
-    memory: `${gibibytes(machine?.memoryBytes ?? totalmem())} GiB, ${gibibytes(freemem())} GiB free`,
+    memory: `${printGibibytes(machine?.memoryBytes ?? totalmem())}, ${printGibibytes(freemem())} free`,
     'instruction sets': machine ? machine.instructionSets.join(', ') : 'unknown without the addon',
     addon: load.addon ? 'loads' : `does not load: ${'reason' in load ? load.reason : ''}`,
     engine: choice.engine ? `${choice.engine.name} (${choice.engine.instructionSet})` : choice.failure,
@@ -55,5 +56,3 @@ function chosenEngine(): { readonly engine: Engine } | { readonly engine?: undef
     return { failure: error instanceof Error ? error.message : String(error) };
   }
 }
-
-const gibibytes = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);

@@ -1,5 +1,6 @@
 /** Parsers of numeric options: the message says what was expected. */
 import { InvalidArgumentError } from 'commander';
+import { isWithin, type NumberRange, printRange } from '../options.js';
 
 /** A whole number in [minimum, maximum]. */
 export const wholeNumber =
@@ -11,25 +12,13 @@ export const wholeNumber =
     throw new InvalidArgumentError(`Expected a whole number ${range}.`);
   };
 
-/** A number in [minimum, maximum], or above `above`, or below `below`. */
+/** A number within a range. */
 export const number =
-  (range: { readonly minimum?: number; readonly above?: number; readonly below?: number; readonly maximum?: number }) =>
+  (range: NumberRange) =>
   (text: string): number => {
     const value = parse(text);
-    const inside =
-      Number.isFinite(value) &&
-      value >= (range.minimum ?? value) &&
-      value <= (range.maximum ?? value) &&
-      !(range.above !== undefined && value <= range.above) &&
-      !(range.below !== undefined && value >= range.below);
-    if (inside) return value;
-    const parts = [
-      range.minimum === undefined ? '' : `at least ${range.minimum}`,
-      range.above === undefined ? '' : `above ${range.above}`,
-      range.maximum === undefined ? '' : `at most ${range.maximum}`,
-      range.below === undefined ? '' : `below ${range.below}`,
-    ].filter((part) => part !== '');
-    throw new InvalidArgumentError(`Expected a number ${parts.join(' and ')}.`);
+    if (isWithin(value, range)) return value;
+    throw new InvalidArgumentError(`Expected a number${printRange(range)}.`);
   };
 
 const parse = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));

@@ -2,7 +2,7 @@
  * The compiler: from a graph to a program. Equal nodes are merged, what nothing reads is dropped, neighbouring
  * expressions are fused; then values get their places, instructions their order, and scratch memory is shared out.
  */
-import { MnemeError } from '../errors.js';
+import { MnemeError, printGibibytes } from '../errors.js';
 import { emitProgram } from './compiler/emission.js';
 import { fuseMaps } from './compiler/fusion.js';
 import { planScratch } from './compiler/memory.js';
@@ -49,7 +49,7 @@ function checkSize(name: string, arena: Arena, elements: number): void {
   if (elements < 2 ** 31) return;
   throw new MnemeError(
     'out-of-memory',
-    `program '${name}' needs ${((elements * 4) / 2 ** 30).toFixed(1)} GiB of ${arena} memory; at most 8 GiB are possible. ` +
+    `program '${name}' needs ${printGibibytes(elements * 4)} of ${arena} memory; at most 8 GiB are possible. ` +
       'Use a smaller batch, shorter sequences or fewer units.',
   );
 }

@@ -3,7 +3,7 @@
  * is computed here. `gradients` (gradients.ts) extends a graph backwards, `compile` (compiler.ts) turns it
  * into a program.
  */
-import { MnemeError } from '../errors.js';
+import { MnemeError, printGibibytes } from '../errors.js';
 import type { Arena } from './program.js';
 import { type Dtype, elementCount, type NumericArray, printShape, type Shape, sameShape } from './tensor.js';
 
@@ -169,7 +169,7 @@ function checkSize(shape: Shape, where: string): void {
   if (elements < 2 ** 31) return;
   throw new MnemeError(
     'out-of-memory',
-    `${where}: a tensor ${printShape(shape)} would take ${((elements * 4) / 2 ** 30).toFixed(1)} GiB; ` +
+    `${where}: a tensor ${printShape(shape)} would take ${printGibibytes(elements * 4)}; ` +
       'one tensor has fewer than 2^31 elements (8 GiB). Use a smaller batch, sequence or layer.',
   );
 }

@@ -1,5 +1,5 @@
 /** Host data: a typed array with a shape. What goes into mneme and what comes out. */
-import { MnemeError } from '../errors.js';
+import { MnemeError, printKind } from '../errors.js';
 
 /** Element types. `f64` exists only on the host and in the reference engine of double precision. */
 export type Dtype = 'f32' | 'f64' | 'i32';
@@ -43,7 +43,7 @@ export function tensor(data: NumericArray | readonly number[], shape?: Shape): T
   if (!(array instanceof Float32Array || array instanceof Float64Array || array instanceof Int32Array)) {
     throw new MnemeError(
       'invalid-argument',
-      `tensor: data must be a Float32Array, Float64Array, Int32Array or an array of numbers, got ${describe(data)}.`,
+      `tensor: data must be a Float32Array, Float64Array, Int32Array or an array of numbers, got ${printKind(data)}.`,
     );
   }
   const actual = shape ?? [array.length];
@@ -57,10 +57,4 @@ export function tensor(data: NumericArray | readonly number[], shape?: Shape): T
     );
   }
   return { dtype: dtypeOf(array), shape: actual, data: array };
-}
-
-function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value !== 'object') return typeof value;
-  return value.constructor?.name ?? 'an object';
 }

@@ -1,6 +1,6 @@
 /** Whole files as bytes, beyond the 2 GiB at which `readFile` ends. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { MnemeError } from '../errors.js';
+import { MnemeError, printGibibytes } from '../errors.js';
 
 /**
  * @throws {MnemeError} `file-missing` when there is none or it cannot be read, `out-of-memory` when it does not fit
@@ -33,8 +33,7 @@ function allocate(size: number, path: string): Uint8Array {
   try {
     return new Uint8Array(size);
   } catch (cause) {
-    const gibibytes = (size / 2 ** 30).toFixed(1);
-    throw new MnemeError('out-of-memory', `${path} has ${gibibytes} GiB, too much to read at once.`, { cause });
+    throw new MnemeError('out-of-memory', `${path} has ${printGibibytes(size)}, too much to read at once.`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 /** What can be trained, and on what: networks, models that hold one, and batches. */
 import type { Batch, Batches } from '../data/batch.js';
 import type { Vocabulary } from '../data/vocabulary.js';
-import { MnemeError } from '../errors.js';
+import { MnemeError, printKind } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 
 /** A model that holds a network and may still lack its vocabulary. */
@@ -40,9 +40,4 @@ export function checkBatch(batch: Batch): void {
       `A batch has tensors as inputs and targets; its ${name} are ${printKind(value)}. tensor(data, shape) makes one.`,
     );
   }
-}
-
-function printKind(value: unknown): string {
-  if (value === null || typeof value !== 'object') return String(value === null ? null : typeof value);
-  return value.constructor?.name ?? 'an object';
 }

@@ -85,7 +85,8 @@ export const cases: readonly Case[] = [
   symbols('lstm', 1, 128, 50, 1),
 ];
 
-const gates = { lstm: 4, gru: 3 } as const;
+/** Gates of a cell: what the columns of its kernels are shared among. */
+export const gates = { lstm: 4, gru: 3 } as const;
 
 /**
  * Floating-point operations of a case's matrix products, a fused multiply-add counting two: what shares of the peak

@@ -1,12 +1,12 @@
 /** One recurrent layer, forward and backward with all gradients, through `mneme/kernels`. */
 import { gruBackward, gruForward, lstmBackward, lstmForward, tapeLength } from '../../kernels/index.js';
-import type { LayerCase } from './cases.js';
+import { gates, type LayerCase } from './cases.js';
 import type { TimedRun } from './timed-run.js';
 
 export function layerRun(what: LayerCase, threads: number): TimedRun {
   const { cell, time, batch, input: inputs, units } = what;
   const extents = { time, batch, inputs, units };
-  const columns = (cell === 'lstm' ? 4 : 3) * units;
+  const columns = gates[cell] * units;
   const numbers = random();
   const filled = (length: number): Float32Array => Float32Array.from({ length }, numbers);
   const empty = (length: number): Float32Array => new Float32Array(length);

@@ -8,7 +8,10 @@ export interface BenchMachine {
   readonly cores: number;
   readonly node: string;
   readonly isa: string;
-  /** Fused multiply-adds in f32 on one thread, GFLOP/s: what shares of the peak are of, times the threads; measured again beside each case. */
+  /**
+   * Fused multiply-adds in f32 on one thread, GFLOP/s: what shares of the peak are of, times the threads. Measured again
+   * beside each case.
+   */
   readonly peakGflops: number;
   /** Reading, one thread, GB/s: from half of each cache, and from memory. */
   readonly bandwidth: Readonly<Record<'level1' | 'level2' | 'level3' | 'memory', number>>;

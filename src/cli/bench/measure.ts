@@ -19,7 +19,7 @@ const repetition = 60;
 
 /**
  * Milliseconds between two turns, and one run of each that is not counted: the threads of the side before look for work for
- * a while and then sleep, and the caches are its own. Without them two threads of either side lose up to a tenth.
+ * a while and then sleep, and the caches are its own. Without them our two threads lost up to a tenth.
  */
 const between = 50;
 

@@ -1,5 +1,5 @@
 /** A program as the words that the native engine reads; `native/engine/program.h` has the layout. */
-import { MnemeError } from '../../errors.js';
+import { MnemeError, printGibibytes } from '../../errors.js';
 import { arenas, type BufferSpecification, type Instruction, type Program } from '../program.js';
 
 const magic = 0x6d6e656d;
@@ -18,10 +18,9 @@ export function encodeProgram(program: Program): Int32Array {
   for (const arena of arenas) {
     const elements = program.sizes[arena];
     if (elements > largestArena) {
-      const gib = (elements * 4) / 2 ** 30;
       throw new MnemeError(
         'out-of-memory',
-        `program '${program.name}' needs ${gib.toFixed(1)} GiB of ${arena} memory in one piece, the engine takes at most ` +
+        `program '${program.name}' needs ${printGibibytes(elements * 4)} of ${arena} memory in one piece, the engine takes at most ` +
           '8 GiB. Use smaller batches or shorter sequences.',
       );
     }

@@ -1,5 +1,5 @@
 /** A stream of the native engine: checks and copies what is submitted, and settles promises in order. */
-import { MnemeError } from '../../errors.js';
+import { MnemeError, printGibibytes } from '../../errors.js';
 import type { Program } from '../program.js';
 import { type Dtype, elementCount, type NumericArray, type Tensor } from '../tensor.js';
 import { type Addon, callAddon, fromAddon } from './addon.js';
@@ -174,7 +174,6 @@ function makeArray(dtype: Dtype, length: number): NumericArray {
   try {
     return dtype === 'i32' ? new Int32Array(length) : new Float32Array(length);
   } catch (cause) {
-    const gib = ((length * 4) / 2 ** 30).toFixed(1);
-    throw new MnemeError('out-of-memory', `an output of ${gib} GiB cannot be allocated.`, { cause });
+    throw new MnemeError('out-of-memory', `an output of ${printGibibytes(length * 4)} cannot be allocated.`, { cause });
   }
 }

@@ -8,6 +8,7 @@ import type { NumericArray } from '../tensor.js';
 import { type Addon, callAddon } from './addon.js';
 import { encodeProgram } from './encoding.js';
 import type { Engine } from './engine.js';
+import { checkAllocation, type MemoryLimit, refuseTooLarge } from './memory-limit.js';
 import { NativeMemory, NativeProgram } from './native-handles.js';
 import { NativeStream } from './native-stream.js';
 
@@ -54,6 +55,7 @@ export function createNativeEngine({ addon, instructionSet: forced, threads }: N
   }
   const instructionSet = forced ?? addon.selectInstructionSet('');
   const defaultThreads = threads ?? machine.cores;
+  const limit = memoryLimit(machine.memoryBytes);
 
   return {
     name: 'native',
@@ -63,15 +65,12 @@ export function createNativeEngine({ addon, instructionSet: forced, threads }: N
     load(program) {
       const words = encodeProgram(program);
       const { scratch, input, output } = program.sizes;
-      refuseTooLarge(`program '${program.name}'`, scratch + input + output, machine.memoryBytes);
+      refuseTooLarge(`program '${program.name}'`, scratch + input + output, limit);
       const id = callAddon(`program '${program.name}'`, () => addon.loadProgram(instructionSet, words));
       return new NativeProgram(addon, id, copyOf(program));
     },
     allocate(elements) {
-      if (!Number.isInteger(elements) || elements < 0) {
-        throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${elements}.`);
-      }
-      refuseTooLarge('memory', elements, machine.memoryBytes);
+      checkAllocation(elements, limit);
       const id = callAddon('memory', () => addon.allocateMemory(elements));
       return new NativeMemory(addon, id, elements);
     },
@@ -90,13 +89,10 @@ function copyOf(program: Program): Program {
   return { ...program, ...structuredClone({ buffers, inputs, outputs, sizes }) };
 }
 
-function refuseTooLarge(what: string, elements: number, limitBytes: number): void {
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  const limit = Math.min(limitBytes, (2 ** 31 - 1) * 4);
-  if (elements * 4 <= limit) return;
-  const reason = limit < limitBytes ? 'one piece of memory has at most' : 'this process may use at most';
-  throw new MnemeError(
-    'out-of-memory',
-    `${what} needs ${gib(elements * 4)}, ${reason} ${gib(limit)}. Use fewer units, smaller batches or shorter sequences.`,
-  );
+/** What this process may use, and what one piece of memory may have. */
+function memoryLimit(memoryBytes: number): MemoryLimit {
+  const largestPiece = (2 ** 31 - 1) * 4;
+  return largestPiece < memoryBytes
+    ? { elementBytes: 4, bytes: largestPiece, says: 'one piece of memory has at most' }
+    : { elementBytes: 4, bytes: memoryBytes, says: 'this process may use at most' };
 }

@@ -3,8 +3,8 @@
  * against; in single precision, where each instruction's results are rounded, it runs where no addon loads.
  */
 import { totalmem } from 'node:os';
-import { MnemeError } from '../../errors.js';
 import type { Engine } from './engine.js';
+import { checkAllocation, refuseTooLarge } from './memory-limit.js';
 import { ReferenceMemory, ReferenceProgram } from './reference-handles.js';
 import { ReferenceStream } from './reference-stream.js';
 import { verifyProgram } from './verification.js';
@@ -21,6 +21,7 @@ export interface ReferenceEngineOptions {
  * const engine = createReferenceEngine({ precision: 'f64' });
  */
 export function createReferenceEngine({ precision }: ReferenceEngineOptions): Engine {
+  const limit = { elementBytes: 8, bytes: totalmem(), says: 'this machine has' };
   return {
     name: 'reference',
     instructionSet: 'typescript',
@@ -28,25 +29,17 @@ export function createReferenceEngine({ precision }: ReferenceEngineOptions): En
     defaultThreads: 1,
     load: (program) => {
       verifyProgram(program);
-      refuseTooLarge(`program '${program.name}'`, program.sizes.scratch + program.sizes.input + program.sizes.output);
+      refuseTooLarge(
+        `program '${program.name}'`,
+        program.sizes.scratch + program.sizes.input + program.sizes.output,
+        limit,
+      );
       return new ReferenceProgram(program);
     },
     allocate: (elements) => {
-      if (!Number.isInteger(elements) || elements < 0) {
-        throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${elements}.`);
-      }
-      refuseTooLarge('memory', elements);
+      checkAllocation(elements, limit);
       return new ReferenceMemory(elements);
     },
     createStream: ({ threads = 1 } = {}) => new ReferenceStream({ precision, threads }),
   };
-}
-
-function refuseTooLarge(what: string, elements: number): void {
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  if (elements * 8 <= totalmem()) return;
-  throw new MnemeError(
-    'out-of-memory',
-    `${what} needs ${gib(elements * 8)}, this machine has ${gib(totalmem())}. Use fewer units, smaller batches or shorter sequences.`,
-  );
 }
