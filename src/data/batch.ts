@@ -7,6 +7,11 @@ export interface Batch {
   readonly inputs: Tensor;
   /** `[batch, time]` ids, `[batch, time, features]`, or `[batch]` / `[batch, features]` for one target a row. */
   readonly targets: Tensor;
+  /**
+   * Weights of the targets, `[batch, time]` or `[batch]` f32, at least 0: a target with 0 does not count and may hold
+   * anything. Absent: all count alike.
+   */
+  readonly mask?: Tensor | undefined;
   /** True when each row goes on where the same row of the batch before ended: recurrent state is carried over. */
   readonly continues: boolean;
 }

@@ -4,6 +4,7 @@ import type { Program } from '../compute/program.js';
 import type { Tensor } from '../compute/tensor.js';
 import type { Layer, Signal } from './layers/layer.js';
 import type { ParameterPlace, StatePlace } from './layout.js';
+import type { Scheduled } from './rates.js';
 import type { Trace, TraceOptions } from './trace.js';
 
 export interface NetworkContract {
@@ -17,11 +18,17 @@ export interface NetworkContract {
   readonly signals: readonly Signal[];
   readonly parameterCount: number;
   readonly parameterLayout: readonly ParameterPlace[];
+  /** The layers' scheduled rates, by the port that a traced training graph reads each from: `dropout_1/rate`. */
+  readonly scheduledRates: Readonly<Record<string, Scheduled>>;
   stateLayout(batch: number): readonly StatePlace[];
 
   trace(options: TraceOptions): Trace;
 
   readonly engine: Engine;
+  /** Grows with every write to the parameters: whoever knows what they are must look again when it has changed. */
+  readonly revision: number;
+  /** To be called by whoever writes to `memory` other than through this network. */
+  touch(): void;
   /** Memory behind the `parameters` arena; filled by the initializers when first asked for. */
   readonly memory: Memory;
   /** The stream on which this network trains and reads its parameters. */

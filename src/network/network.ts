@@ -21,7 +21,8 @@ import {
   type StatePlace,
 } from './layout.js';
 import { ProgramCache } from './program-cache.js';
-import { type Trace, type TraceOptions, trace } from './trace.js';
+import type { Scheduled } from './rates.js';
+import { scheduledRates, type Trace, type TraceOptions, trace } from './trace.js';
 
 export type { NetworkContract } from './contract.js';
 export type { ParameterPlace, StatePlace } from './layout.js';
@@ -88,6 +89,7 @@ export class Network implements NetworkContract {
   readonly signals: readonly Signal[];
   readonly parameterLayout: readonly ParameterPlace[];
   readonly parameterCount: number;
+  readonly scheduledRates: Readonly<Record<string, Scheduled>>;
   readonly engine: Engine;
   readonly #threads: number | undefined;
   readonly #programs: ProgramCache;
@@ -96,6 +98,7 @@ export class Network implements NetworkContract {
   #initialized = false;
   #occupant: string | undefined;
   #claimed = 0;
+  #revision = 0;
   #disposed = false;
 
   constructor(layers: readonly Layer[], input: Signal, seed: number, engine: Engine, threads?: number) {
@@ -105,6 +108,7 @@ export class Network implements NetworkContract {
     this.signals = passSignals(layers, this.layerNames, input);
     this.parameterLayout = placeParameters(layers, this.layerNames, this.signals);
     this.parameterCount = this.parameterLayout.reduce((sum, { length }) => sum + length, 0);
+    this.scheduledRates = scheduledRates(this);
     this.engine = engine;
     this.#threads = threads;
     this.#programs = new ProgramCache(engine, 16);
@@ -152,6 +156,14 @@ export class Network implements NetworkContract {
     return `${what} ${this.#claimed}`;
   }
 
+  get revision(): number {
+    return this.#revision;
+  }
+
+  touch(): void {
+    this.#revision += 1;
+  }
+
   async readParameters(): Promise<Float32Array> {
     const values = await this.stream.read(this.memory, 0, this.parameterCount, 'f32');
     return values instanceof Float32Array ? values : Float32Array.from(values);
@@ -166,6 +178,7 @@ export class Network implements NetworkContract {
     }
     const memory = this.#allocated();
     this.#initialized = true;
+    this.touch();
     await this.stream.write(memory, 0, values);
   }
 
@@ -187,7 +200,9 @@ export class Network implements NetworkContract {
     if (wrong >= 0) {
       throw new MnemeError('not-finite', `setParameter: element ${wrong} for '${name}' is ${value.data[wrong]}.`);
     }
-    await this.stream.write(this.memory, offset, Float32Array.from(value.data));
+    const { memory } = this;
+    this.touch();
+    await this.stream.write(memory, offset, Float32Array.from(value.data));
   }
 
   get disposed(): boolean {

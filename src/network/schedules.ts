@@ -1,4 +1,4 @@
-/** Learning rates over time: factors that the updater's learning rate is multiplied by. */
+/** Factors over time: what a learning rate, a momentum, a dropout rate or a weight decay is multiplied by. */
 import * as v from 'valibot';
 import { finiteNumber, parseOptions, wholeNumber } from '../options.js';
 
@@ -10,9 +10,14 @@ export interface Progress {
   readonly epoch: number;
   /** Of the epochs, or of the seconds, that `fit` was asked for: from 0 to 1. */
   readonly fraction: number;
+  /** Of each pass that is finished: the validation loss where there is one, else the training loss. */
+  readonly losses: readonly number[];
 }
 
-/** A factor for the learning rate. Any function of the progress will do. */
+/**
+ * A factor. Any function of the progress will do; it keeps nothing, so that a training that is taken up again goes on
+ * as it would have.
+ */
 export type Schedule = (progress: Progress) => number;
 
 const cosineSchema = v.strictObject({ final: v.optional(finiteNumber({ minimum: 0, maximum: 1 }), 0) });

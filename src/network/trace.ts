@@ -6,6 +6,7 @@ import { MnemeError } from '../errors.js';
 import type { Layer, Signal } from './layers/layer.js';
 import type { ParameterPlace, StatePlace } from './layout.js';
 import { purposeOf } from './purpose.js';
+import { isScheduled, type Scheduled } from './rates.js';
 
 export interface TraceOptions {
   readonly batch: number;
@@ -71,10 +72,14 @@ export function trace(network: Traceable, options: TraceOptions): Trace {
         parameters: ofLayer(network.parameterLayout, parameters, index),
         states: options.initialStates === 'zero' ? {} : ofLayer(states, storedStates, index),
         training: options.training,
-        random: (shape) => {
+        random: (shape, kind = 'uniform') => {
           if (!options.step) throw new MnemeError('internal', `Layer ${name} draws random numbers without a step.`);
           const purpose = purposeOf(`${name}/random/${draws++}`);
-          return random(options.step, shape, { seed, purpose, kind: 'uniform' });
+          return random(options.step, shape, { seed, purpose, kind });
+        },
+        rate: (which) => {
+          const rate = layer.rates?.[which] ?? 0;
+          return isScheduled(rate) ? inputPort(ratePort(name, which), [1], 'f32') : rate;
         },
       },
       signals[index]!,
@@ -84,6 +89,23 @@ export function trace(network: Traceable, options: TraceOptions): Trace {
     activations.push({ layer: name, value });
   });
   return { input, output: value, activations, states: storedStates, nextStates, parameters };
+}
+
+/** The port of a scheduled rate. */
+const ratePort = (layer: string, rate: string): string => `${layer}/${rate}`;
+
+/** All scheduled rates of a network by port. */
+export function scheduledRates({
+  layers,
+  layerNames,
+}: Pick<Traceable, 'layers' | 'layerNames'>): Record<string, Scheduled> {
+  return Object.fromEntries(
+    layers.flatMap(({ rates = {} }, index) =>
+      Object.entries(rates).flatMap(([name, rate]) =>
+        isScheduled(rate) ? [[ratePort(layerNames[index]!, name), rate] as const] : [],
+      ),
+    ),
+  );
 }
 
 /** `[a, b, ...]` with the first two axes exchanged. */

@@ -11,6 +11,8 @@ export interface BatchShape {
   /** Undefined where a row is no sequence. */
   readonly time: number | undefined;
   readonly initialStates: 'stored' | 'zero';
+  /** Whether its targets have weights. */
+  readonly masked: boolean;
   readonly targets: {
     readonly shape: Shape;
     readonly dtype: 'f32' | 'i32';
@@ -26,7 +28,7 @@ export interface BatchShape {
 export function batchShape(
   network: NetworkContract,
   loss: Loss,
-  { inputs, targets }: Batch,
+  { inputs, targets, mask }: Batch,
 ): Omit<BatchShape, 'initialStates'> {
   const signal = network.inputSignal;
   const [batch = 0, time] = inputs.shape;
@@ -41,7 +43,15 @@ export function batchShape(
       `${reader} reads ${expected}, got inputs ${describeTensor(inputs)}.`,
     );
   }
-  return { batch, time: steps, targets: targetShape(network, loss, targets, batch, steps) };
+  const shape = targetShape(network, loss, targets, batch, steps);
+  const rows = shape.shape.slice(0, shape.sequence ? 2 : 1);
+  if (mask && (!sameShape(mask.shape, rows) || dtypeOf(mask.data) === 'i32')) {
+    throw new MnemeError(
+      'invalid-shape',
+      `The mask holds a weight for each target, ${printShape(rows)} (f32), got ${describeTensor(mask)}.`,
+    );
+  }
+  return { batch, time: steps, targets: shape, masked: mask !== undefined };
 }
 
 function targetShape(

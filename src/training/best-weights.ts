@@ -20,7 +20,9 @@ export class BestWeights {
 
   /** Puts back what was kept, if anything was. */
   async restore(): Promise<void> {
-    if (this.#copy) await this.#copyBetween(this.#copy, this.#network.memory);
+    if (!this.#copy) return;
+    this.#network.touch();
+    await this.#copyBetween(this.#copy, this.#network.memory);
   }
 
   dispose(): void {

@@ -14,6 +14,7 @@ export function* chunksOf(batch: Batch, steps: number | undefined): Generator<Ba
     yield {
       inputs: cut(batch.inputs, start, length),
       targets: cut(batch.targets, start, length),
+      ...(batch.mask ? { mask: cut(batch.mask, start, length) } : {}),
       continues: batch.continues || start > 0,
     };
   }

@@ -8,7 +8,7 @@ import type { Batch } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import type { BatchShape } from './batch-shape.js';
-import { inputsFor } from './engine-numbers.js';
+import { inputsFor, portsOf } from './engine-numbers.js';
 import { differentiated, type TrainingRule } from './train-step.js';
 
 /** A step that had no effect: its batch, and the memories as they were before it. */
@@ -47,7 +47,10 @@ export async function diagnose(
   const outputs = await network.stream.submit({
     program,
     memories,
-    inputs: inputsFor(network.engine, program, { input: batch.inputs, targets: batch.targets }),
+    inputs: inputsFor(network.engine, program, {
+      ...portsOf(batch),
+      ...rule.loss.constants,
+    }),
   });
   const first = program.program.outputs.map((port) => port.name).find((label) => outputs[label]!.data[0] === 0);
   if (first?.startsWith('parameter')) return tell(`${first} holds NaN or Infinity`, 'Set it anew.');
@@ -81,7 +84,11 @@ function* suspects(
 
 /** The first number of a batch that is not finite, in words. */
 export function strangeData(batch: Batch): string | undefined {
-  return strangeTensor('inputs', batch.inputs) ?? strangeTensor('targets', batch.targets);
+  return (
+    strangeTensor('inputs', batch.inputs) ??
+    strangeTensor('targets', batch.targets) ??
+    (batch.mask && strangeTensor('mask', batch.mask))
+  );
 }
 
 function strangeTensor(name: string, { shape, data }: Tensor): string | undefined {

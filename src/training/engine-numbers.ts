@@ -1,10 +1,18 @@
 /** Numbers in the precision of an engine, and the inputs that a program asks for. */
 import type { Engine, LoadedProgram } from '../compute/engine/engine.js';
 import type { NumericArray, Tensor } from '../compute/tensor.js';
+import type { Batch } from '../data/batch.js';
 
 /** Real numbers as the engine takes them. */
 export const reals = ({ precision }: Engine, values: ArrayLike<number>): NumericArray =>
   precision === 'f64' ? Float64Array.from(values) : Float32Array.from(values);
+
+/** A batch by the ports it goes to. */
+export const portsOf = ({ inputs, targets, mask }: Batch): Readonly<Record<string, Tensor>> => ({
+  input: inputs,
+  targets,
+  ...(mask ? { mask } : {}),
+});
 
 /** Of the given inputs those that the program has ports for: a port that nothing depends on is not in it. */
 export function inputsFor(

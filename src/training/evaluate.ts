@@ -7,7 +7,7 @@ import type { NetworkContract } from '../network/network.js';
 import { parseOptions, wholeNumber } from '../options.js';
 import { batchShape } from './batch-shape.js';
 import { strangeData } from './diagnosis.js';
-import { inputsFor } from './engine-numbers.js';
+import { inputsFor, portsOf } from './engine-numbers.js';
 import { evaluationStep } from './evaluation-step.js';
 import { Queue } from './queue.js';
 import { CarriedStates } from './states.js';
@@ -65,7 +65,10 @@ export async function evaluate(
         const outputs = await network.stream.submit({
           program,
           memories: { parameters: network.memory, state },
-          inputs: inputsFor(network.engine, program, { input: batch.inputs, targets: batch.targets }),
+          inputs: inputsFor(network.engine, program, {
+            ...portsOf(batch),
+            ...loss.constants,
+          }),
         });
         const value = outputs.loss!.data[0]!;
         if (!Number.isFinite(value)) {

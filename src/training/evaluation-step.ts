@@ -4,7 +4,7 @@ import type { Program } from '../compute/program.js';
 import type { Loss } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
 import type { BatchShape } from './batch-shape.js';
-import { targetsOf } from './train-step.js';
+import { lossOf } from './train-step.js';
 
 /** Ports: `input`, `targets`. Output: `loss`. */
 export function evaluationStep(network: NetworkContract, loss: Loss, shape: BatchShape): Program {
@@ -12,7 +12,7 @@ export function evaluationStep(network: NetworkContract, loss: Loss, shape: Batc
   const trace = network.trace({ batch, time, training: false, initialStates });
   return compile({
     name: `evaluation step  batch ${batch}${time === undefined ? '' : `, time ${time}`}`,
-    outputs: { loss: loss.apply({ output: trace.output, targets: targetsOf(shape) }) },
+    outputs: { loss: lossOf(loss, trace.output, shape) },
     assignments: trace.states.map((target, index) => ({ target, value: trace.nextStates[index]! })),
   });
 }

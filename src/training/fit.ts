@@ -149,7 +149,7 @@ class Run {
     { steps, tokens }: { readonly steps: number; readonly tokens: number },
   ): Promise<Step> {
     const { stepper, loss, network } = this.#training;
-    const result = await stepper.submit(batch, { epoch, fraction });
+    const result = await stepper.submit(batch, { epoch, fraction, losses: this.#losses() });
     const rows = batch.inputs.shape[0]!;
     const weight = lossWeight(loss.options.reduction, rows, targetCount(network, batch) / rows);
     return { ...result, step: steps, epoch: epoch + 1, tokens, fraction, weight };
@@ -185,6 +185,11 @@ class Run {
       if (keepBest) await this.#best.keep();
     }
     await this.#tell(() => notify(listeners, 'onEpoch', record));
+  }
+
+  /** Of the passes so far. */
+  #losses(): number[] {
+    return this.#records.map(({ validationLoss, trainLoss }) => validationLoss ?? trainLoss);
   }
 
   #mustStop(): boolean {

@@ -1,12 +1,14 @@
 /** Runs training steps of one network, in order, and keeps what goes from step to step. */
 import type { Memory } from '../compute/engine/engine.js';
+import type { NumericArray } from '../compute/tensor.js';
 import type { Batch } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
+import { rateAt } from '../network/rates.js';
 import type { Progress, Schedule } from '../network/schedules.js';
 import { batchShape } from './batch-shape.js';
 import { diagnose, type Suspect } from './diagnosis.js';
-import { inputsFor, reals } from './engine-numbers.js';
+import { inputsFor, portsOf, reals } from './engine-numbers.js';
 import { CarriedStates } from './states.js';
 import { sequenceModulus, type TrainingRule, trainStep, updaterLayout } from './train-step.js';
 
@@ -19,7 +21,7 @@ export interface StepResult {
 }
 
 /** Where training stands. */
-type Position = Pick<Progress, 'epoch' | 'fraction'>;
+type Position = Omit<Progress, 'iteration'>;
 
 export class Stepper {
   readonly #network: NetworkContract;
@@ -86,7 +88,8 @@ export class Stepper {
     const { updater } = this.#rule;
     const sequence = this.#completed + this.#queued;
     const iteration = sequence + 1;
-    const learningRate = updater.options.learningRate * this.#schedule({ ...position, iteration });
+    const progress = { ...position, iteration };
+    const factor = this.#schedule(progress);
     const given = batchShape(this.#network, this.#rule.loss, batch);
     const { memory: state, initialStates } = this.#states.prepare(given.batch, batch);
     const shape = { ...given, initialStates };
@@ -95,12 +98,11 @@ export class Stepper {
     );
     const memories = { parameters, updater: this.#updaterMemory(), state };
     const inputs = inputsFor(engine, program, {
-      input: batch.inputs,
-      targets: batch.targets,
+      ...portsOf(batch),
       sequence: reals(engine, [sequence % sequenceModulus]),
-      ...Object.fromEntries(
-        Object.entries(updater.scalars(iteration, learningRate)).map(([name, value]) => [name, reals(engine, [value])]),
-      ),
+      ...this.#numbers(updater.scalars(progress, factor)),
+      ...this.#numbers(ratesAt(this.#network.scheduledRates, progress)),
+      ...this.#rule.loss.constants,
     });
     this.#queued += 1;
     try {
@@ -112,10 +114,20 @@ export class Stepper {
         throw await diagnose(this.#network, this.#rule, suspect, this.#name);
       }
       this.#completed += 1;
-      return { loss: outputs.loss!.data[0]!, gradientNorm: outputs.gradientNorm!.data[0]!, learningRate };
+      return {
+        loss: outputs.loss!.data[0]!,
+        gradientNorm: outputs.gradientNorm!.data[0]!,
+        learningRate: rateAt(updater.options.learningRate, progress) * factor,
+      };
     } finally {
       this.#queued -= 1;
     }
+  }
+
+  #numbers(values: Readonly<Record<string, number>>): Record<string, NumericArray> {
+    return Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, reals(this.#network.engine, [value])]),
+    );
   }
 
   #updaterMemory(): Memory {
@@ -134,5 +146,8 @@ export class Stepper {
     return memory;
   }
 }
+
+const ratesAt = (rates: NetworkContract['scheduledRates'], progress: Progress): Record<string, number> =>
+  Object.fromEntries(Object.entries(rates).map(([port, rate]) => [port, rateAt(rate, progress)]));
 
 const behindFailure = () => new MnemeError('aborted', 'This step was not run: one before it failed.');

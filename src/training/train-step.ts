@@ -56,14 +56,22 @@ export function differentiated(network: NetworkContract, rule: TrainingRule, sha
     initialStates: shape.initialStates,
     step: stored('updater', draws, [1], 'i32', 'draws'),
   });
-  const loss = rule.loss.apply({ output: trace.output, targets: targetsOf(shape) });
+  const loss = lossOf(rule.loss, trace.output, shape);
   return { trace, loss, gradients: gradients(loss, trace.parameters) };
 }
 
-/** The port `targets`, time-major. */
-export function targetsOf({ targets }: BatchShape): Value {
-  const port = input('targets', targets.shape, targets.dtype, { limit: targets.limit });
-  return targets.sequence ? swapLeading(port) : port;
+/** The loss of an output against the ports `targets` and, where there is one, `mask`. */
+export function lossOf(loss: Loss, output: Value, { targets, masked }: BatchShape): Value {
+  const timeMajor = (port: Value) => (targets.sequence ? swapLeading(port) : port);
+  const rows = targets.shape.slice(0, targets.sequence ? 2 : 1);
+  return loss.apply({
+    output,
+    targets: timeMajor(input('targets', targets.shape, targets.dtype, { limit: targets.limit })),
+    mask: masked ? timeMajor(input('mask', rows, 'f32')) : undefined,
+    constants: Object.fromEntries(
+      Object.entries(loss.constants ?? {}).map(([name, { shape }]) => [name, input(name, shape, 'f32')]),
+    ),
+  });
 }
 
 /**
@@ -84,7 +92,7 @@ export function trainStep(network: NetworkContract, rule: TrainingRule, shape: B
   );
   const completed = stored('updater', layout.completed, [1], 'f32', 'completed');
   const sequence = input('sequence', [1], 'f32');
-  const scalarNames = Object.keys(updater.scalars(1, updater.options.learningRate));
+  const scalarNames = Object.keys(updater.scalars({ iteration: 1, epoch: 0, fraction: 0, losses: [] }, 1));
   const scalars = scalarNames.map((name) => input(name, [1], 'f32'));
 
   const { outputs, finite } = guardedMap(

@@ -5,7 +5,7 @@ import { MnemeError } from '../errors.js';
 import { type ClipOptions, clipOf } from '../network/clipping.js';
 import type { Loss } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
-import type { Schedule } from '../network/schedules.js';
+import type { Progress, Schedule } from '../network/schedules.js';
 import type { Updater } from '../network/updaters/updater.js';
 import { parseOptions, wholeNumber } from '../options.js';
 import { type FitOptions, runFit } from './fit.js';
@@ -121,9 +121,9 @@ export class Trainer {
    * batch says `continues`, it starts from the states the step before ended with. When one fails, those queued behind it
    * fail too, with `aborted`, and are without effect.
    *
-   * @param position where training stands, for the schedule; default `{ epoch: 0, fraction: 0 }`
+   * @param position where training stands, for schedules; default `{ epoch: 0, fraction: 0, losses: [] }`
    */
-  async step(batch: Batch, position = { epoch: 0, fraction: 0 }): Promise<StepResult> {
+  async step(batch: Batch, position: Partial<Omit<Progress, 'iteration'>> = {}): Promise<StepResult> {
     checkBatch(batch);
     if (this.#single === 0) {
       this.#release = this.network.occupy('step');
@@ -131,7 +131,7 @@ export class Trainer {
     }
     this.#single += 1;
     try {
-      return await this.#stepper.submit(batch, position);
+      return await this.#stepper.submit(batch, { epoch: 0, fraction: 0, losses: [], ...position });
     } finally {
       this.#single -= 1;
       if (this.#single === 0) this.#release();

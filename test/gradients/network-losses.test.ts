@@ -77,6 +77,7 @@ describe('softmax cross entropy', () => {
           states: {},
           training: true,
           random: () => values.output!,
+          rate: () => 0,
         },
         { kind: 'vectors', features, sequence: true },
       ).output;

@@ -49,6 +49,7 @@ describe.skipIf(fixturesAbsent('pytorch'))('activations as PyTorch computes them
               parameters: {},
               states: {},
               training: true,
+              rate: () => 0,
               random: () => {
                 throw new Error('Nothing is drawn here.');
               },

@@ -49,6 +49,7 @@ export function runLayers(
           parameters: of('parameter', parameters, index),
           states: of('state', states, index),
           training: true,
+          rate: () => 0,
           random: () => {
             throw new Error('No fixture draws random numbers.');
           },

@@ -16,6 +16,7 @@ const apply = (layer: Layer, value: Value, signal: Signal, step?: Value): Value 
       states: {},
       training: step !== undefined,
       random: (shape) => random(step!, shape, { seed: 1, purpose: 2, kind: 'uniform' }),
+      rate: () => 0,
     },
     signal,
   ).output;
@@ -41,6 +42,7 @@ describe('lastStep', () => {
         states: {},
         training: true,
         random: (shape) => port('random', [...shape]),
+        rate: () => 0,
       },
       signal,
     );

@@ -52,6 +52,7 @@ describe.skipIf(fixturesAbsent('pytorch'))('cells as PyTorch computes them', () 
                 parameters: weights,
                 states,
                 training: true,
+                rate: () => 0,
                 random: () => {
                   throw new Error('Nothing is drawn here.');
                 },

@@ -1,7 +1,7 @@
 /** How a fit ends, who hears of it, and what the learning rate is meanwhile. */
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/compute/engine/engine.js';
-import { schedules } from '../../src/network/schedules.js';
+import { type Progress, schedules } from '../../src/network/schedules.js';
 import { updaters } from '../../src/network/updaters/index.js';
 import type { EpochRecord } from '../../src/training/listener.js';
 import { data, engines, language, trainerFor, vocabulary } from './language.js';
@@ -99,8 +99,8 @@ function claims(engine: Engine): void {
 
     it('epochs divide the schedule among their batches', async () => {
       const seen: { iteration: number; epoch: number; fraction: number }[] = [];
-      const schedule = (progress: (typeof seen)[number]) => {
-        seen.push({ ...progress });
+      const schedule = ({ iteration, epoch, fraction }: Progress) => {
+        seen.push({ iteration, epoch, fraction });
         return 1;
       };
       await trainerFor(language(engine), { schedule }).fit(batchesOf(data(2)), { epochs: 2 });
@@ -148,7 +148,7 @@ function claims(engine: Engine): void {
   });
 
   describe('schedules', () => {
-    const at = (fraction: number, iteration = 1) => ({ fraction, iteration, epoch: 0 });
+    const at = (fraction: number, iteration = 1) => ({ fraction, iteration, epoch: 0, losses: [] });
 
     it('cosine falls from 1 to its final value', () => {
       const schedule = schedules.cosine({ final: 0.1 });

@@ -3,6 +3,7 @@ import type { Value } from '../../compute/graph.js';
 import type { Shape } from '../../compute/tensor.js';
 import { MnemeError } from '../../errors.js';
 import type { Initializer } from '../initializers.js';
+import type { Rate } from '../rates.js';
 
 /**
  * What flows between layers, without the batch: ids, or vectors of `features`; a sequence of them or one a row.
@@ -27,8 +28,13 @@ export interface LayerContext {
   /** The states this call starts from, `[batch, ...]` each; absent where it starts from zero. */
   readonly states: Readonly<Record<string, Value>>;
   readonly training: boolean;
-  /** Uniform numbers in [0, 1), new ones every training step; only while training. */
-  random(shape: Shape): Value;
+  /**
+   * Random numbers, new ones every training step; only while training. `uniform` (default): in [0, 1); `normal`: of mean
+   * 0 and deviation 1.
+   */
+  random(shape: Shape, kind?: 'uniform' | 'normal'): Value;
+  /** One of the layer's `rates`: the number it is, or where it is scheduled the value `[1]` that holds it in each step. */
+  rate(name: string): number | Value;
 }
 
 export interface LayerResult {
@@ -43,6 +49,8 @@ export interface Layer {
   readonly kind: string;
   /** Plain data, defaults filled in: what the model file holds. `layers[kind](options)` makes an equal layer. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Numbers that may be scheduled and matter while training only, such as `{ dropout: 0.2 }`. */
+  readonly rates?: Readonly<Record<string, Rate>>;
   /** What a network takes in when this layer is its first and nothing else was said: layers that read ids know it. */
   readonly input?: Signal;
   /** @throws {MnemeError} `invalid-shape` when the layer cannot take this signal */

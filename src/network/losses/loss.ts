@@ -1,7 +1,7 @@
 /** What a loss is, and how the losses of single targets become one number. */
 import * as v from 'valibot';
 import type { Value } from '../../compute/graph.js';
-import { printShape, sameShape } from '../../compute/tensor.js';
+import { printShape, sameShape, type Tensor } from '../../compute/tensor.js';
 import { MnemeError } from '../../errors.js';
 
 /** What a loss is given: both time-major, `[time, batch, ...]`, or `[batch, ...]` where the output is no sequence. */
@@ -10,6 +10,13 @@ export interface LossContext {
   readonly output: Value;
   /** Of the output's shape (f32), or one id for each row of it (i32). */
   readonly targets: Value;
+  /**
+   * Weights of the targets, of the output's shape without its last axis (f32): what is 0 does not count, whatever its
+   * output and target are. Absent: all count alike.
+   */
+  readonly mask?: Value | undefined;
+  /** The loss's `constants`, where it has any. */
+  readonly constants?: Readonly<Record<string, Value>>;
 }
 
 export interface Loss {
@@ -17,6 +24,8 @@ export interface Loss {
   readonly options: { readonly reduction: Reduction };
   /** `ids`: targets may be i32 ids, one a row. `vectors`: they may have the shape of the output. */
   readonly targets: readonly ('ids' | 'vectors')[];
+  /** Arrays that the loss needs and that never change, such as the weights of classes. */
+  readonly constants?: Readonly<Record<string, Tensor>>;
   /** The loss, `[1]`. */
   apply(context: LossContext): Value;
 }
