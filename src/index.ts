@@ -48,9 +48,18 @@ export { type Progress, type Schedule, schedules } from './network/schedules.js'
 export type { Summary } from './network/summary.js';
 export { updaters } from './network/updaters/index.js';
 export { type Updater, updater } from './network/updaters/updater.js';
+export type { CheckpointOptions } from './training/checkpoint-options.js';
 export { type EvaluateOptions, evaluate } from './training/evaluate.js';
 export type { FitOptions } from './training/fit.js';
-export type { EpochRecord, History, Listener, StartRecord, StepRecord } from './training/listener.js';
+export type {
+  CheckpointRecord,
+  EpochRecord,
+  History,
+  Listener,
+  ResumeRecord,
+  StartRecord,
+  StepRecord,
+} from './training/listener.js';
 export { type ProgressDisplay, type ProgressOptions, showProgress } from './training/progress.js';
 export type { Trainable } from './training/trainable.js';
 export { createTrainer, type Trainer, type TrainerOptions } from './training/trainer.js';

@@ -59,7 +59,11 @@ const reasons: { readonly [code: string]: string } = {
   EFBIG: 'the file would be larger than is allowed here',
 };
 
-async function writeSynced(path: string, pieces: Iterable<Uint8Array>): Promise<void> {
+/**
+ * Writes a new file and syncs it; under its own name, and so only where nobody sees it before it is whole.
+ * @throws what the system says
+ */
+export async function writeSynced(path: string, pieces: Iterable<Uint8Array>): Promise<void> {
   const file = await open(path, 'wx');
   try {
     for (const piece of pieces) await writeWhole(file, piece);

@@ -118,7 +118,8 @@ export function layersOf(description: ModelDescription, own: readonly Activation
 export const invalid = (file: string, reason: string): MnemeError =>
   new MnemeError('file-invalid', `${file} is not valid: ${reason}.`);
 
-function parseJson(json: Uint8Array, file: string): unknown {
+/** @throws {MnemeError} `file-invalid` for what is not JSON, or has one key twice in an object */
+export function parseJson(json: Uint8Array, file: string): unknown {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(json);
     const data: unknown = JSON.parse(text);
@@ -143,6 +144,7 @@ function requireOwnNames(options: Layer['options'], layer: string): void {
   }
 }
 
-function ownVersion(): string {
+/** The version of this mneme. */
+export function ownVersion(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }

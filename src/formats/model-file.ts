@@ -7,7 +7,7 @@ import type { NetworkContract } from '../network/contract.js';
 import { createNetwork, type Network, type NetworkOptions } from '../network/network.js';
 import { describeModel, invalid, layersOf, type ModelDescription } from './model-description.js';
 import { readModelDirectory, writeModelDirectory } from './model-directory.js';
-import { digestOf, formatSafetensors, parseSafetensors } from './safetensors.js';
+import { digestInTurns, formatSafetensors, parseSafetensors } from './safetensors.js';
 import { tensorOfStored } from './stored-tensor.js';
 
 export interface ModelFileOptions {
@@ -30,14 +30,30 @@ export async function saveNetwork(
   directory: string,
   extras: { readonly vocabulary?: unknown } = {},
 ): Promise<void> {
-  const pieces = formatSafetensors(namedParameters(network, await network.readParameters()), { format: 'mneme' });
-  const sha256 = digestOf(pieces);
+  const { description, parameters } = await modelFiles(network, await network.readParameters(), extras.vocabulary);
+  await writeModelDirectory(directory, description, parameters);
+}
+
+/**
+ * What a model's directory holds.
+ *
+ * @param values all parameters, in the order of the network's layout
+ * @param vocabulary plain data, or undefined
+ * @throws {MnemeError} `not-finite`, `invalid-argument` for a layer that could not be loaded again
+ */
+export async function modelFiles(
+  network: NetworkContract,
+  values: Float32Array,
+  vocabulary: unknown,
+): Promise<{ readonly description: ModelDescription; readonly parameters: readonly Uint8Array[] }> {
+  const pieces = formatSafetensors(namedParameters(network, values), { format: 'mneme' });
+  const sha256 = await digestInTurns(pieces);
   const parameters = {
     file: `parameters.${sha256.slice(0, 16)}.safetensors`,
     sha256,
     bytes: pieces.reduce((sum, piece) => sum + piece.length, 0),
   };
-  await writeModelDirectory(directory, describeModel(network, parameters, extras.vocabulary), pieces);
+  return { description: describeModel(network, parameters, vocabulary), parameters: pieces };
 }
 
 /**
@@ -92,7 +108,11 @@ function namedParameters(network: NetworkContract, values: Float32Array): Map<st
   return tensors;
 }
 
-function flatParameters(network: NetworkContract, bytes: Uint8Array, file: string): Float32Array {
+/**
+ * The parameters that a file holds, in the order of the network's layout.
+ * @throws {MnemeError} `file-invalid`
+ */
+export function flatParameters(network: NetworkContract, bytes: Uint8Array, file: string): Float32Array {
   const { tensors } = parseSafetensors(bytes, file);
   const places = network.parameterLayout;
   for (const name of tensors.keys()) {

@@ -3,7 +3,7 @@
  *
  * A file is the length of its header (8 bytes, little-endian), the header in JSON, and the tensors' bytes without gaps.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { NumericArray, Tensor } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
 import { writeAtomically } from './atomic.js';
@@ -94,6 +94,29 @@ export function digestOf(pieces: Iterable<Uint8Array>): string {
   for (const piece of pieces) hash.update(piece);
   return hash.digest('hex');
 }
+
+/** The same, in slices between which the event loop runs. */
+export async function digestInTurns(pieces: Iterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for (const slice of hashed(pieces, hash)) {
+    if (slice.length === sliceLength) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return hash.digest('hex');
+}
+
+/** Digests pieces as they are taken, in slices. */
+export function* hashed(pieces: Iterable<Uint8Array>, hash: Hash): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    for (let start = 0; start < piece.length; start += sliceLength) {
+      const slice = piece.subarray(start, start + sliceLength);
+      hash.update(slice);
+      yield slice;
+    }
+  }
+}
+
+/** Takes about a millisecond to digest. */
+const sliceLength = 2 ** 20;
 
 type Named = readonly [string, Tensor];
 

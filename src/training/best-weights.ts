@@ -2,6 +2,7 @@
 import { compile } from '../compute/compiler.js';
 import type { Memory } from '../compute/engine/engine.js';
 import { stored } from '../compute/graph.js';
+import type { NumericArray } from '../compute/tensor.js';
 import type { NetworkContract } from '../network/network.js';
 
 export class BestWeights {
@@ -23,6 +24,18 @@ export class BestWeights {
     if (!this.#copy) return;
     this.#network.touch();
     await this.#copyBetween(this.#copy, this.#network.memory);
+  }
+
+  /** Queues a read of what was kept; undefined where nothing was. */
+  read(): Promise<NumericArray> | undefined {
+    const { stream, parameterCount } = this.#network;
+    return this.#copy && stream.read(this.#copy, 0, parameterCount, 'f32');
+  }
+
+  /** Keeps these instead. */
+  async write(values: NumericArray): Promise<void> {
+    this.#copy ??= this.#network.engine.allocate(this.#network.parameterCount);
+    await this.#network.stream.write(this.#copy, 0, values);
   }
 
   dispose(): void {

@@ -42,6 +42,30 @@ export interface StartRecord {
   readonly tokens: number;
   readonly epochs: number | undefined;
   readonly seconds: number | undefined;
+  /** The checkpoint that training goes on from; undefined where it begins. */
+  readonly resumed: ResumeRecord | undefined;
+}
+
+/** Where a fit stands that goes on from a checkpoint. */
+export interface ResumeRecord {
+  /** The checkpoint's directory. */
+  readonly checkpoint: string;
+  /** Steps of this fit that are done. */
+  readonly step: number;
+  /** The pass that goes on, from 1. */
+  readonly epoch: number;
+  /** Whether there was nothing left to do when the checkpoint was made. */
+  readonly finished: boolean;
+}
+
+/** A checkpoint that was written, or could not be. */
+export interface CheckpointRecord {
+  /** Steps of this fit that it holds. */
+  readonly step: number;
+  /** Its directory; undefined where it could not be written. */
+  readonly path: string | undefined;
+  /** Why it could not be written. Training goes on, the checkpoints before it are as they were, and the next is tried. */
+  readonly error: Error | undefined;
 }
 
 export interface History {
@@ -62,6 +86,8 @@ export interface Listener {
   onStart?(record: StartRecord): unknown;
   onStep?(record: StepRecord): unknown;
   onEpoch?(record: EpochRecord): unknown;
+  /** Where nobody listens for it, the process is warned of checkpoints that could not be written. */
+  onCheckpoint?(record: CheckpointRecord): unknown;
   onEnd?(history: History): unknown;
 }
 
@@ -74,5 +100,21 @@ export async function notify<Event extends keyof Listener>(
   for (const listener of listeners) {
     const answer = (listener[event] as ((record: unknown) => unknown) | undefined)?.call(listener, record);
     if (answer instanceof Promise) await answer;
+  }
+}
+
+/** Tells of checkpoints; where no listener hears of one that could not be written, the process is warned. */
+export async function tellCheckpoints(
+  listeners: readonly Listener[],
+  records: readonly CheckpointRecord[],
+): Promise<void> {
+  for (const record of records) {
+    await notify(listeners, 'onCheckpoint', record);
+    if (record.error && !listeners.some(({ onCheckpoint }) => onCheckpoint)) {
+      process.emitWarning(
+        `The checkpoint of step ${record.step} was not written. ${record.error.message}`,
+        'MnemeWarning',
+      );
+    }
   }
 }

@@ -2,7 +2,7 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import * as v from 'valibot';
 import { finiteNumber, parseOptions } from '../options.js';
-import type { EpochRecord, History, Listener, StartRecord, StepRecord } from './listener.js';
+import type { CheckpointRecord, EpochRecord, History, Listener, StartRecord, StepRecord } from './listener.js';
 
 /** Where to write: `process.stdout`, `process.stderr`, or anything that writes text. */
 export interface ProgressStream {
@@ -53,7 +53,7 @@ export function showProgress(options: ProgressOptions = {}): ProgressDisplay {
     },
     onStep(record: StepRecord) {
       const weight = Math.max(1 / record.step, 1 / 50);
-      loss = record.step === 1 ? record.loss : loss + weight * (record.loss - loss);
+      loss = Number.isNaN(loss) ? record.loss : loss + weight * (record.loss - loss);
       rate.add(record);
       const line = fields(record, rate.tokensPerSecond, loss);
       if (bar) bar.show(record.fraction, line);
@@ -65,6 +65,9 @@ export function showProgress(options: ProgressOptions = {}): ProgressDisplay {
     onEpoch(record: EpochRecord) {
       rate.pause();
       log(epochLine(record));
+    },
+    onCheckpoint({ step, error }: CheckpointRecord) {
+      if (error) log(`The checkpoint of step ${thousands(step)} was not written. ${error.message}`);
     },
     onEnd(_: History) {
       bar?.stop();

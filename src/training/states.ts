@@ -1,5 +1,6 @@
 /** The recurrent states that go from batch to batch. */
 import type { Memory } from '../compute/engine/engine.js';
+import type { NumericArray } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 
@@ -35,21 +36,44 @@ export class CarriedStates {
         `A batch of ${rows} rows continues one of ${this.#rows} rows: rows that go on must stay the same.`,
       );
     }
-    const layout = this.#network.stateLayout(rows);
-    const last = layout.at(-1);
-    const length = last ? last.offset + last.length : 1;
-    let memory = this.#memories.at(-1);
-    if (!memory || memory.length < length) {
-      memory = this.#network.engine.allocate(length);
-      this.#memories.push(memory);
-    }
+    const length = this.#elements(rows);
+    const memory = this.#memory(Math.max(1, length));
     this.#rows = rows;
-    return { memory, initialStates: carried && last ? 'stored' : 'zero' };
+    return { memory, initialStates: carried && length > 0 ? 'stored' : 'zero' };
+  }
+
+  /** Queues a read of the states that the next batch may start from; undefined where there are none. */
+  capture(): { readonly rows: number; readonly read: Promise<NumericArray> } | undefined {
+    const rows = this.#rows;
+    const length = rows === undefined ? 0 : this.#elements(rows);
+    if (rows === undefined || length === 0) return undefined;
+    return { rows, read: this.#network.stream.read(this.#memory(length), 0, length, 'f32') };
+  }
+
+  /** Puts back what was captured; `values` gives so many elements. */
+  async restore(rows: number, values: (length: number) => NumericArray): Promise<void> {
+    const length = this.#elements(rows);
+    await this.#network.stream.write(this.#memory(length), 0, values(length));
+    this.#rows = rows;
   }
 
   /** The next batch starts from zero, whatever it says. */
   forget(): void {
     this.#rows = undefined;
+  }
+
+  #elements(rows: number): number {
+    const last = this.#network.stateLayout(rows).at(-1);
+    return last ? last.offset + last.length : 0;
+  }
+
+  #memory(length: number): Memory {
+    let memory = this.#memories.at(-1);
+    if (!memory || memory.length < length) {
+      memory = this.#network.engine.allocate(length);
+      this.#memories.push(memory);
+    }
+    return memory;
   }
 
   dispose(): void {

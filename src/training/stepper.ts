@@ -23,6 +23,8 @@ export interface StepResult {
 /** Where training stands. */
 type Position = Omit<Progress, 'iteration'>;
 
+type Reads = ReadonlyMap<string, Promise<NumericArray>>;
+
 export class Stepper {
   readonly #network: NetworkContract;
   readonly #rule: TrainingRule;
@@ -75,6 +77,39 @@ export class Stepper {
   /** The next batch starts from zero states, whatever it says. */
   forgetStates(): void {
     this.#states.forget();
+  }
+
+  /** Queues reads of what the next step starts from, apart from the parameters, behind the steps queued so far. */
+  capture(): { readonly iteration: number; readonly rows: number | undefined; readonly reads: Reads } {
+    const { stream, parameterCount } = this.#network;
+    const memory = this.#updaterMemory();
+    const { length, draws } = updaterLayout(parameterCount, this.#rule.updater);
+    const states = this.#states.capture();
+    const reads = new Map([
+      ['updater', stream.read(memory, 0, length, 'f32')],
+      ['draws', stream.read(memory, draws, 1, 'i32')],
+      ...(states ? [['states', states.read] as const] : []),
+    ]);
+    return { iteration: this.#completed + this.#queued, rows: states?.rows, reads };
+  }
+
+  /** Puts back what was captured; `array` gives it by name. */
+  async restore({
+    iteration,
+    rows,
+    array,
+  }: {
+    readonly iteration: number;
+    readonly rows: number | undefined;
+    readonly array: (name: string, length: number) => NumericArray;
+  }): Promise<void> {
+    const { stream, parameterCount } = this.#network;
+    const memory = this.#updaterMemory();
+    const { length, draws } = updaterLayout(parameterCount, this.#rule.updater);
+    await stream.write(memory, 0, array('updater', length));
+    await stream.write(memory, draws, array('draws', 1));
+    if (rows !== undefined) await this.#states.restore(rows, (elements) => array('states', elements));
+    this.#completed = iteration;
   }
 
   dispose(): void {

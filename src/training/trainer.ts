@@ -54,6 +54,7 @@ export class Trainer {
   readonly #subject: NetworkContract | Trainable;
   readonly #loss: Loss;
   readonly #truncation: number | undefined;
+  readonly #options: TrainerOptions;
   readonly #stepper: Stepper;
   #single = 0;
   #release: () => void = () => undefined;
@@ -68,6 +69,7 @@ export class Trainer {
         `createTrainer: option 'truncation' needs a target at every step, but layer ${this.network.layerNames.at(-1)} gives one output a sequence: leave it out.`,
       );
     }
+    this.#options = options;
     this.#subject = subject;
     this.#loss = loss;
     this.#truncation = truncation;
@@ -92,13 +94,21 @@ export class Trainer {
    * - `seconds`: of training, validation and listeners not counted; a step under way is finished
    * - `validation`: batches whose loss is measured after each pass and at the end, with states carried through them
    * - `keepBest`: whether the network ends with the weights of the pass of lowest validation loss; default true
+   * - `checkpoints`: where and when to save what training needs to go on, and whether to go on with what is there: see
+   *   `CheckpointOptions`. A fit that goes on ends with the same bits as one that was never interrupted, for the same
+   *   model, trainer and data; on another number of threads and another instruction set, too. `epochs` and `seconds` may
+   *   be others, schedules and data that are functions are taken on trust
    * - `signal`: an AbortSignal. It takes effect between steps; the fit then resolves with `stopped: 'aborted'`, and the
    *   network is as it was after its last step
    * - `listeners`: see `Listener`
    * - `inFlight`: steps queued at once, default 3
    * - `clock`: milliseconds, default `performance.now`
    * @throws {MnemeError} `busy` while another fit of the same network runs; `insufficient-data`; `invalid-shape`,
-   *   `invalid-argument` (which layer or loss, expected and got); `out-of-range` (which id, where); `not-finite`
+   *   `invalid-argument` (which layer or loss, expected and got); `out-of-range` (which id, where); `not-finite`; with
+   *   `checkpoints` also `file-write`, `file-invalid` (what is damaged, and what to do), `invalid-option` (what differs)
+   * @example
+   * // Started again, it goes on where it was.
+   * await trainer.fit(batches, { epochs: 10, checkpoints: { directory: 'run', minutes: 5, resume: 'latest' } });
    */
   async fit(batches: Batches, options: FitOptions = {}): Promise<History> {
     checkBatches(batches, 'fit');
@@ -107,7 +117,14 @@ export class Trainer {
       if ('network' in this.#subject && batches.vocabulary) this.#subject.vocabulary ??= batches.vocabulary;
       const { network } = this;
       return await runFit(
-        { network, loss: this.#loss, stepper: this.#stepper, truncation: this.#truncation },
+        {
+          network,
+          loss: this.#loss,
+          stepper: this.#stepper,
+          truncation: this.#truncation,
+          options: this.#options,
+          vocabulary: () => ('network' in this.#subject ? this.#subject.vocabulary?.toJSON() : undefined),
+        },
         batches,
         options,
       );
