@@ -30,7 +30,7 @@ const typescriptOrder: Order = [
   ['index'],
   ['dashboard', 'cli'],
 ];
-const nativeOrder: Order = [['base'], ['simd'], ['kernels'], ['engine'], ['binding'], ['test'], ['bench']];
+const nativeOrder: Order = [['base'], ['simd'], ['kernels'], ['engine'], ['binding'], ['test'], ['bench'], ['fuzz']];
 
 const source = new URL('../../src/', import.meta.url).pathname;
 const native = new URL('../../native/', import.meta.url).pathname;

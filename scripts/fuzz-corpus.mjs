@@ -1,0 +1,120 @@
+// Writes the programs that the fuzzer of native/fuzz begins with: those of small models while they train, predict and write text,
+// as the compiler makes them, and one program for each operation that models do not use. To be run again after a change of
+// the layout of programs or a new kernel: npm run fuzz:corpus
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { compile } from '../dist/compute/compiler.js';
+import { encodeProgram } from '../dist/compute/engine/encoding.js';
+import { input, stored } from '../dist/compute/graph.js';
+import * as operations from '../dist/compute/operations/index.js';
+import {
+  arrays,
+  createReferenceEngine,
+  createTrainer,
+  layers,
+  losses,
+  sequential,
+  tensor,
+  textFromString,
+  updaters,
+} from '../dist/index.js';
+
+const folder = fileURLToPath(new URL('../native/fuzz/corpus/', import.meta.url));
+const written = new Set();
+
+function write(program) {
+  const words = encodeProgram(program);
+  const name = program.name.replace(/[^a-z0-9]+/gi, '-').toLowerCase();
+  let file = `${name}.words`;
+  for (let count = 2; written.has(file); count++) file = `${name}-${count}.words`;
+  written.add(file);
+  writeFileSync(folder + file, words);
+}
+
+/** An engine that keeps what it is given to load. */
+const recording = () => {
+  const engine = createReferenceEngine({ precision: 'f32' });
+  return {
+    ...engine,
+    load(program) {
+      write({ ...program, name: `${label} ${program.name}` });
+      return engine.load(program);
+    },
+  };
+};
+let label = '';
+
+mkdirSync(folder, { recursive: true });
+for (const file of readdirSync(folder)) rmSync(folder + file);
+
+const text = textFromString('the whale and the sea and the ship and the sun '.repeat(8), { validation: 0.2 });
+const size = text.vocabulary.size;
+const models = {
+  lstm: [
+    layers.embedding({ vocabulary: size, units: 3 }),
+    layers.lstm({ units: 5, dropout: 0.25 }),
+    layers.dense({ units: size }),
+  ],
+  gru: [
+    layers.oneHot({ vocabulary: size }),
+    layers.gru({ units: 4 }),
+    layers.dense({ units: size, activation: 'softmax' }),
+  ],
+  rnn: [
+    layers.embedding({ vocabulary: size, units: 20 }),
+    layers.simpleRnn({ units: 17, activation: 'softsign' }),
+    layers.dense({ units: size }),
+  ],
+};
+const rules = [
+  { updater: updaters.adam(), clip: { globalNorm: 5 } },
+  { updater: updaters.rmsprop(), clip: { element: 1 } },
+  { updater: updaters.nesterovs() },
+];
+for (const [index, [name, parts]] of Object.entries(models).entries()) {
+  label = name;
+  const model = sequential(parts, { engine: recording(), seed: 1 });
+  const output = name === 'gru' ? undefined : losses.softmaxCrossEntropy();
+  if (output) {
+    const trainer = createTrainer(model, { loss: output, ...rules[index] });
+    await trainer.fit(text.batches({ batch: 2, steps: 4 }), {
+      epochs: 1,
+      validation: text.validation.batches({ batch: 2, steps: 3 }),
+    });
+    model.vocabulary = text.vocabulary;
+    for await (const _ of model.session().generate('the ', { length: 3 })) break;
+  }
+  await model.predict(tensor(new Int32Array(6), [2, 3]));
+  model.dispose();
+}
+
+label = 'rows';
+const rows = sequential(
+  [layers.gru({ units: 3, resetAfter: false }), layers.lastStep(), layers.dense({ units: 2, activation: 'tanh' })],
+  {
+    engine: recording(),
+    input: { features: 2 },
+  },
+);
+const numbers = (...shape) => tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5), shape);
+await createTrainer(rows, { loss: losses.meanSquaredError(), updater: updaters.adagrad() }).fit(
+  arrays({ inputs: numbers(4, 3, 2), targets: numbers(4, 2), batch: 2 }),
+);
+
+// One of each operation by itself: the compiler leaves out of models what it can do without.
+const x = (name, ...shape) => input(name, shape, 'f32');
+const ids = (name, rows, limit) => input(name, rows, 'i32', { limit });
+const single = {
+  transpose: () => operations.transpose(x('x', 3, 4, 2)),
+  concatenate: () => operations.concatenate([x('a', 2, 3), x('b', 2, 5)], 1),
+  slice: () => operations.slice(x('x', 3, 8), { axis: 1, start: 2, length: 5 }),
+  pad: () => operations.pad(x('x', 3, 4), { axis: 1, start: 2, extent: 9 }),
+  softmax: () => operations.softmax(x('x', 3, 7)),
+  oneHot: () => operations.oneHot(ids('x', [5], 6), 6),
+  embedding: () => operations.embedding(ids('x', [5], 6), stored('parameters', 0, [6, 3], 'f32', 'table')),
+  reduce: () => operations.reduceMaximum([x('x', 5, 6)], { axis: 'rows' }),
+  finite: () => operations.finite([x('a', 3), x('b', 4, 2)]),
+};
+for (const [name, make] of Object.entries(single))
+  write(compile({ name: `operation ${name}`, outputs: { y: make() }, assignments: [] }));
+console.log(`${written.size} programs in ${folder}`);
