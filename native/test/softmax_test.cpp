@@ -28,9 +28,10 @@ RowReference referenceOf(const Array& x, int64_t row, int64_t columns) {
   return reference;
 }
 
-KernelCase crossEntropy(Array logits, Array targets, float scale, bool gradient) {
+KernelCase crossEntropy(Array logits, Array targets, float scale, bool gradient, Array weights = absentArray(), float smoothing = 0.0f) {
   Array gradientArray = gradient ? emptyArray(logits.type) : absentArray();
-  return {"softmaxCrossEntropy", {std::move(logits), std::move(targets)}, {floats({1}), std::move(gradientArray)}, {bitsOfFloat(scale)}, {}};
+  return {"softmaxCrossEntropy", {std::move(logits), std::move(targets), std::move(weights)}, {floats({1}), std::move(gradientArray)},
+          {bitsOfFloat(scale), bitsOfFloat(smoothing)}, {}};
 }
 
 }  // namespace
@@ -82,7 +83,84 @@ MNEME_TEST(crossEntropyIds, "softmax cross entropy with ids: the loss, and in th
   }
 }
 
-MNEME_TEST(crossEntropyWeights, "softmax cross entropy with weights: soft targets, and rows of zeros that count for nothing") {
+MNEME_TEST(crossEntropySmoothing, "softmax cross entropy with smoothed ids: a part of the target goes to all classes evenly") {
+  for (const auto& shape : shapes) {
+    const int64_t rows = shape[0], columns = shape[1];
+    const float scale = 1.0f / static_cast<float>(rows), smoothing = 0.1f;
+    const KernelCase test = crossEntropy(noise({shape[0], shape[1]}, 1, 10), noiseIds({shape[0]}, 2, shape[1]), scale, true, absentArray(), smoothing);
+    const std::vector<Array> outputs = runEverywhere(test);
+    double loss = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      const RowReference reference = referenceOf(test.inputs[0], row, columns);
+      for (int64_t i = 0; i < columns; ++i) {
+        const double target = static_cast<double>(smoothing) / static_cast<double>(columns) + (i == test.inputs[1].idAt(row) ? 1.0 - static_cast<double>(smoothing) : 0.0);
+        const double probability = reference.softmax[static_cast<std::size_t>(i)];
+        loss += target * (reference.logSum - test.inputs[0].at(row * columns + i));
+        MNEME_CHECK_NEAR(outputs[1].at(row * columns + i), scale * (probability - target), scale * (relative * probability + 0x1p-22 * target));
+      }
+    }
+    MNEME_CHECK_NEAR(outputs[0].at(0), scale * loss, 30 * relative);
+    const std::vector<Array> alone = runEverywhere(crossEntropy(test.inputs[0], test.inputs[1], scale, false, absentArray(), smoothing));
+    MNEME_CHECK(sameWords(alone[0], outputs[0]));
+    KernelCase inPlace = test;
+    inPlace.sharing = {{1, 0}};
+    const std::vector<Array> shared = runEverywhere(inPlace);
+    MNEME_CHECK(sameWords(shared[0], outputs[0]) && sameWords(shared[1], outputs[1]));
+  }
+}
+
+MNEME_TEST(crossEntropyRowWeights, "softmax cross entropy: rows weigh as they are told, and one of weight 0 is not looked at") {
+  for (const bool byId : {true, false}) {
+    for (const auto& shape : shapes) {
+      const int64_t rows = shape[0], columns = shape[1];
+      Array targets = noiseIds({shape[0]}, 2, shape[1]);
+      if (!byId) {
+        targets = noise({shape[0], shape[1]}, 3);
+        for (int64_t i = 0; i < targets.count(); ++i) targets.set(i, std::fabs(targets.at(i)) / static_cast<float>(columns));
+      }
+      const Array logits = noise({shape[0], shape[1]}, 1, 10);
+      Array ones = floats({shape[0]}), weights = floats({shape[0]});
+      for (int64_t row = 0; row < rows; ++row) {
+        ones.set(row, 1.0f);
+        weights.set(row, row % 3 == 1 ? 0.0f : 0.5f * static_cast<float>(row + 1));
+      }
+      // Rows that weigh 1 are the same to the bit as rows without weights.
+      const std::vector<Array> plain = runEverywhere(crossEntropy(logits, targets, 0.25f, true));
+      const std::vector<Array> weighedOne = runEverywhere(crossEntropy(logits, targets, 0.25f, true, ones));
+      MNEME_CHECK(sameWords(plain[0], weighedOne[0]) && sameWords(plain[1], weighedOne[1]));
+
+      KernelCase test = crossEntropy(logits, targets, 0.25f, true, weights);
+      for (int64_t row = 1; row < rows; row += 3) {
+        test.inputs[0].set(row * columns, NAN);
+        if (byId) test.inputs[1].words[static_cast<std::size_t>(row)] = -100;
+        else test.inputs[1].set(row * columns, NAN);
+      }
+      const std::vector<Array> outputs = runEverywhere(test);
+      double loss = 0, magnitude = 0;
+      for (int64_t row = 0; row < rows; ++row) {
+        const double weight = weights.at(row);
+        const RowReference reference = referenceOf(logits, row, columns);
+        for (int64_t i = 0; i < columns; ++i) {
+          const double target = byId ? (targets.idAt(row) == i ? 1.0 : 0.0) : static_cast<double>(targets.at(row * columns + i));
+          loss += weight * target * (reference.logSum - logits.at(row * columns + i));
+          magnitude += weight * target;
+          // Scaled by a power of two and a small number: rounded once more.
+          MNEME_CHECK_NEAR(outputs[1].at(row * columns + i), weight * plain[1].at(row * columns + i), 0.25 * weight * relative);
+          if (weight == 0) MNEME_CHECK(outputs[1].at(row * columns + i) == 0.0f);
+        }
+      }
+      MNEME_CHECK_NEAR(outputs[0].at(0), 0.25 * loss, 30 * relative * (magnitude + 1e-30));
+      const std::vector<Array> alone = runEverywhere(crossEntropy(test.inputs[0], test.inputs[1], 0.25f, false, weights));
+      MNEME_CHECK(sameWords(alone[0], outputs[0]));
+      KernelCase inPlace = test;
+      inPlace.sharing = {{1, 0}};
+      const std::vector<Array> shared = runEverywhere(inPlace);
+      MNEME_CHECK(sameWords(shared[0], outputs[0]) && sameWords(shared[1], outputs[1]));
+    }
+  }
+}
+
+MNEME_TEST(crossEntropyTargets, "softmax cross entropy with targets that are no ids: soft ones, and rows of zeros that count for nothing") {
   for (const auto& shape : shapes) {
     const int64_t rows = shape[0], columns = shape[1];
     Array weights = noise({shape[0], shape[1]}, 3);
@@ -163,5 +241,12 @@ MNEME_TEST(softmaxRefused, "softmax and its cross entropy: shapes that do not fi
   MNEME_CHECK(refused(test));
   test = crossEntropy(logits, noiseIds({4}, 1, 6), 1, true);
   test.words = {};
+  MNEME_CHECK(refused(test));
+  MNEME_CHECK(!refused(crossEntropy(logits, noiseIds({4}, 1, 6), 1, true, noise({4}, 1))));
+  MNEME_CHECK(refused(crossEntropy(logits, noiseIds({4}, 1, 6), 1, true, noise({3}, 1))));
+  MNEME_CHECK(refused(crossEntropy(logits, noiseIds({4}, 1, 6), 1, true, noise({4, 6}, 1))));
+  MNEME_CHECK(refused(crossEntropy(logits, noiseIds({4}, 1, 6), 1, true, integers({4}))));
+  test = crossEntropy(logits, noiseIds({4}, 1, 6), 1, true);
+  test.inputs.pop_back();
   MNEME_CHECK(refused(test));
 }

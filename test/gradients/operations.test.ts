@@ -161,6 +161,26 @@ describe('softmax', () => {
     );
   });
 
+  test('cross entropy of weighted rows, against smoothed ids and against probabilities', async () => {
+    const ids = tensor(Int32Array.of(2, -7, 1, 0), [2, 2]);
+    const values = { logits: noise([2, 2, 3], 1, 2) };
+    const weights = tensor([0.5, 0, 2, 1], [2, 2]);
+    await expectGradients(
+      values,
+      (v) => softmaxCrossEntropy(v.logits!, v.ids!, { scale: 0.3, weights: v.weights, smoothing: 0.2 }),
+      { ids, weights },
+    );
+    const targets = noise([2, 2, 3], 2);
+    await expectGradients(
+      values,
+      (v) => softmaxCrossEntropy(v.logits!, v.targets!, { scale: 0.3, weights: v.weights }),
+      {
+        targets,
+        weights,
+      },
+    );
+  });
+
   test('cross entropy against weights that do not add up to 1', async () => {
     const targets = tensor([0.2, 0.3, 0, 2, 0, 0.5], [2, 3]);
     await expectGradients(

@@ -75,6 +75,40 @@ describe('softmax', () => {
       };
     }));
 
+  test('rows weigh as told, ids are smoothed, and rows of weight 0 may hold anything', () =>
+    forExamples(
+      fc.record({ rows: extent(40), columns: extent(150), smoothing: fc.constantFrom(0, 0.1), masked: fc.nat(4) }),
+      ({ rows, columns, smoothing, masked }) => {
+        const counts = (row: number) => row % 5 !== masked;
+        const weights = Float32Array.from({ length: rows }, (_, row) => (counts(row) ? (row % 7) / 4 + 0.25 : 0));
+        const given = ids([rows], columns);
+        const targets = tensor(
+          Int32Array.from(given.data, (id, row) => (counts(row) ? id : -100)),
+          [rows],
+        );
+        const logits = noise([rows, columns], 1, scale);
+        for (let row = 0; row < rows; row++) if (!counts(row)) logits.data[row * columns] = Number.NaN;
+        return {
+          inputs: { x: logits, targets, weights: tensor(weights, [rows]) },
+          build: ({ x, targets, weights }) => {
+            const loss = softmaxCrossEntropy(x!, targets!, { scale: 1 / rows, weights: weights!, smoothing });
+            return { loss, gradient: gradients(loss, [x!])[0]! };
+          },
+          tolerances: {
+            // As against ids, rows up to twice as heavy; the mean distance to the largest logit is one more sum.
+            loss: () => () => 2 * (4 * 60 * roundoff + 2 * sumError(columns) * widest + sumError(rows) * widest),
+            gradient: (right) => (index) => {
+              const row = Math.floor(index / columns);
+              const share = weights[row]! / rows;
+              const target = given.data[row] === index % columns ? 1 : smoothing / columns;
+              const probability = Math.abs(right[index]!) + share * target;
+              return (probabilityError(columns) + roundoff) * probability + 4 * roundoff * share * target + tiny;
+            },
+          },
+        };
+      },
+    ));
+
   test('logits of a thousand do not overflow', () =>
     expectAgreement({
       inputs: { x: tensor([1000, 0, -1000, 1000, 999, 0], [2, 3]), targets: tensor(Int32Array.of(0, 1), [2]) },
@@ -144,5 +178,13 @@ test('targets of another shape are refused', () => {
       code: 'invalid-shape',
       message: 'softmaxCrossEntropy: targets: expected i32 [4], got i32 [5].',
     }),
+  );
+  const ids = input('targets', [4], 'i32');
+  const weights = input('weights', [4, 3], 'f32');
+  expect(() => softmaxCrossEntropy(logits, ids, { scale: 1, weights })).toThrow(
+    'softmaxCrossEntropy: weights: expected f32 [4], got f32 [4, 3].',
+  );
+  expect(() => softmaxCrossEntropy(logits, weights, { scale: 1, smoothing: 0.1 })).toThrow(
+    /smoothing is for targets that are ids/,
   );
 });
