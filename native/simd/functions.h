@@ -1,4 +1,4 @@
-// exp, log, tanh and sigmoid: the same operations, hence the same bits, at every width.
+// exp, expm1, log, log1p, tanh, sigmoid and erf: the same operations, hence the same bits, at every width.
 //
 // NaN gives NaN, infinities the limits. Results below the smallest normal number are flushed to zero where the thread
 // flushes denormals (the engine's do) and denormal otherwise. The polynomials are our own minimax fits (Lawson's iteration,
@@ -32,13 +32,28 @@ MNEME_INLINE Vector exp(Vector x) noexcept {
   return timesPowerOfTwo(fma(multiply(p, r), r, add(r, one)), n);
 }
 
-// x = 2^n (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); log x = n ln 2 + f - f^2/2 + f^3 R(f). 1 ulp. Denormals count
-// as zero, whether the thread flushes them or not.
-MNEME_INLINE Vector log(Vector x) noexcept {
-  const Integers bits = bitsOf(x);
-  const Integers exponent = shiftRightSigned<23>(subtractIntegers(bits, broadcastInteger(0x3f3504f3)));
-  const Vector f = subtract(fromBits(subtractIntegers(bits, shiftLeft<23>(exponent))), broadcast(1.0f));
-  const Vector n = toFloats(exponent);
+// e^x - 1 = 2^n ((e^r - 1) + (1 - 2^-n)), with n and r as in exp: where n is 0 nothing is added, so that nothing cancels near
+// zero. 2 ulp.
+MNEME_INLINE Vector expm1(Vector x) noexcept {
+  // Below -17.4 the result is -1 to the last bit; from 89 on it is infinite.
+  const Vector y = lower(broadcast(89.0f), higher(broadcast(-30.0f), x));
+  const Vector shift = broadcast(wholeNumberShift), one = broadcast(1.0f);
+  const Vector n = subtract(fma(y, broadcast(1.44269504088896341f), shift), shift);
+  Vector r = fnma(n, broadcast(0.693359375f), y);
+  r = fnma(n, broadcast(-2.12194440e-4f), r);
+  Vector p = broadcast(0.0013870695838704705f);
+  p = fma(p, r, broadcast(0.00836627185344696f));
+  p = fma(p, r, broadcast(0.04166743531823158f));
+  p = fma(p, r, broadcast(0.1666654646396637f));
+  p = fma(p, r, broadcast(0.4999999701976776f));
+  p = fma(p, multiply(r, r), r);
+  const Vector rest = subtract(one, timesPowerOfTwo(one, negate(n)));
+  // Minus zero has lost its sign on the way.
+  return copySign(timesPowerOfTwo(add(p, rest), n), x);
+}
+
+// log(2^n (1 + f)) = n ln 2 + f - f^2/2 + f^3 R(f) for 1 + f between sqrt(1/2) and sqrt(2).
+MNEME_INLINE Vector logarithmOfParts(Vector n, Vector f) noexcept {
   Vector p = broadcast(-0.07638188451528549f);
   p = fma(p, f, broadcast(0.12764763832092285f));
   p = fma(p, f, broadcast(-0.13160189986228943f));
@@ -51,13 +66,43 @@ MNEME_INLINE Vector log(Vector x) noexcept {
   Vector low = multiply(multiply(p, f), square);
   low = fma(n, broadcast(-2.12194440e-4f), low);
   low = fnma(square, broadcast(0.5f), low);
-  Vector result = fma(n, broadcast(0.693359375f), add(low, f));
+  return fma(n, broadcast(0.693359375f), add(low, f));
+}
+// The whole n with x / 2^n between sqrt(1/2) and sqrt(2).
+MNEME_INLINE Integers exponentAround1(Vector x) noexcept {
+  return shiftRightSigned<23>(subtractIntegers(bitsOf(x), broadcastInteger(0x3f3504f3)));
+}
+// x / 2^n - 1 for that n, exactly.
+MNEME_INLINE Vector fractionAround1(Vector x, Integers n) noexcept {
+  return subtract(fromBits(subtractIntegers(bitsOf(x), shiftLeft<23>(n))), broadcast(1.0f));
+}
+
+// 1 ulp. Denormals count as zero, whether the thread flushes them or not.
+MNEME_INLINE Vector log(Vector x) noexcept {
+  const Integers n = exponentAround1(x);
+  Vector result = logarithmOfParts(toFloats(n), fractionAround1(x, n));
   // Infinity and NaN stay themselves, zero gives minus infinity, negative numbers give NaN.
   const Vector smallest = broadcast(1.17549435e-38f);
   const Vector infinity = broadcast(__builtin_inff());
   result = select(less(x, infinity), result, x);
   result = select(less(x, smallest), negate(infinity), result);
   return select(lessOrEqual(x, negate(smallest)), broadcast(__builtin_nanf("")), result);
+}
+
+// log(1 + x), with n from the rounded sum but f = (1 + x) / 2^n - 1 = x 2^-n + (2^-n - 1) from x itself, rounded once. 2 ulp.
+MNEME_INLINE Vector log1p(Vector x) noexcept {
+  const Vector one = broadcast(1.0f), infinity = broadcast(__builtin_inff());
+  const Vector sum = add(one, x);
+  const Integers n = exponentAround1(sum);
+  const Vector inverse = fromBits(shiftLeft<23>(subtractIntegers(broadcastInteger(127), n)));
+  // From 2^25 on 1 does not count, and 2^-n would at last be no normal number.
+  const Vector f = select(less(x, broadcast(33554432.0f)), fma(x, inverse, subtract(inverse, one)), fractionAround1(sum, n));
+  // Minus zero has lost its sign on the way.
+  Vector result = copySign(logarithmOfParts(toFloats(n), f), x);
+  // Infinity and NaN stay themselves, -1 gives minus infinity, anything below NaN.
+  result = select(less(x, infinity), result, x);
+  result = select(lessOrEqual(x, negate(one)), negate(infinity), result);
+  return select(less(x, negate(one)), broadcast(__builtin_nanf("")), result);
 }
 
 // Some vectors in lockstep, one operation on all of them after the other: a function of one vector is a chain of dependent
@@ -116,6 +161,29 @@ MNEME_INLINE Vector tanh(Vector x) noexcept {
 }
 
 #undef MNEME_EACH
+
+// x + x P(x^2) up to 0.92; 1 - e^-Q(x), with Q = -log(1 - erf x), beyond. 1.5 ulp.
+MNEME_INLINE Vector erf(Vector x) noexcept {
+  const Vector one = broadcast(1.0f);
+  // From 3.92 on the result is 1 to the last bit.
+  const Vector y = lower(broadcast(3.95f), absolute(x));
+  const Vector square = multiply(y, y);
+  Vector p = broadcast(-0.0006003800081089139f);
+  p = fma(p, square, broadcast(0.004995853640139103f));
+  p = fma(p, square, broadcast(-0.026768580079078674f));
+  p = fma(p, square, broadcast(0.11281877011060715f));
+  p = fma(p, square, broadcast(-0.3761250078678131f));
+  p = fma(p, square, broadcast(0.12837915122509003f));
+  Vector q = broadcast(-0.00019592369790188968f);
+  q = fma(q, y, broadcast(0.0030431177001446486f));
+  q = fma(q, y, broadcast(-0.022226635366678238f));
+  q = fma(q, y, broadcast(0.10393119603395462f));
+  q = fma(q, y, broadcast(0.6371825337409973f));
+  q = fma(q, y, broadcast(1.1276755332946777f));
+  q = fma(q, y, broadcast(0.00019568420248106122f));
+  const Vector large = subtract(one, exp(negate(q)));
+  return copySign(select(less(y, broadcast(0.92f)), fma(p, y, y), large), x);
+}
 
 }  // namespace mneme::MNEME_TARGET_NAMESPACE
 

@@ -1,4 +1,4 @@
-// The vectors of every instruction set give the same bits, and exp, log, sigmoid and tanh are as exact as they claim.
+// The vectors of every instruction set give the same bits, and the elementary functions are as exact as they claim.
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
@@ -185,15 +185,14 @@ MNEME_TEST(fusedMultiplyAdd, "fma is rounded once, in every instruction set") {
   }
 }
 
-// The largest error over [low, high] in units of the last place of the exact result.
-double largestError(ArrayFunction function, long double (*exact)(long double), float low, float high) {
-  const int64_t count = 1 << 20;
-  std::vector<float> x(count), y(count);
-  for (int64_t i = 0; i < count; ++i) x[i] = low + (high - low) * (static_cast<float>(i) / (count - 1));
-  function(x.data(), nullptr, nullptr, y.data(), count);
+// The largest error at those places (a multiple of 16) in units of the last place of the exact result.
+double largestError(ArrayFunction function, const std::vector<float>& x, const std::vector<long double>& exact) {
+  std::vector<float> y(x.size());
+  function(x.data(), nullptr, nullptr, y.data(), static_cast<int64_t>(x.size()));
   double largest = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const long double want = exact(x[i]);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const long double want = exact[i];
+    if (sameBitsOrBothNan(y[i], static_cast<float>(want))) continue;
     int exponent;
     std::frexp(static_cast<double>(want), &exponent);
     const double unit = std::ldexp(1.0, (exponent < -125 ? -125 : exponent) - 24);
@@ -201,6 +200,14 @@ double largestError(ArrayFunction function, long double (*exact)(long double), f
     if (!(error <= largest)) largest = error;
   }
   return largest;
+}
+double largestError(ArrayFunction function, long double (*exact)(long double), float low, float high) {
+  const int64_t count = 1 << 20;
+  std::vector<float> x(count);
+  for (int64_t i = 0; i < count; ++i) x[i] = low + (high - low) * (static_cast<float>(i) / (count - 1));
+  std::vector<long double> want(count);
+  for (int64_t i = 0; i < count; ++i) want[i] = exact(x[i]);
+  return largestError(function, x, want);
 }
 long double exactSigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
 long double exactExp(long double x) { return std::exp(x); }
@@ -222,7 +229,38 @@ MNEME_TEST(errors, "exp, log, sigmoid and tanh are exact to a few units in the l
   }
 }
 
-MNEME_TEST(limits, "exp, log, sigmoid and tanh have the right limits, and NaN stays NaN") {
+// Every 1021st bit pattern: all exponents of both signs, denormals, infinities and NaN.
+std::vector<float> everySize() {
+  std::vector<float> x;
+  for (uint64_t word = 0; word < uint64_t{1} << 32; word += 1021) x.push_back(fromWord(static_cast<uint32_t>(word)));
+  while (x.size() % 16 != 0) x.push_back(1.0f);
+  return x;
+}
+
+MNEME_TEST(errorsEverywhere, "erf, expm1 and log1p are exact to a few units in the last place for every float") {
+  struct Claim {
+    const char* name;
+    long double (*exact)(long double);
+    double units;
+  };
+  const Claim claims[] = {
+      {"erf", [](long double x) { return std::erf(x); }, 1.5},
+      {"expm1", [](long double x) { return std::expm1(x); }, 2.0},
+      {"log1p", [](long double x) { return std::log1p(x); }, 2.0},
+  };
+  const std::vector<float> x = everySize();
+  for (const Claim& claim : claims) {
+    std::vector<long double> want;
+    for (const float at : x) want.push_back(claim.exact(at));
+    for (const InstructionSet& set : available()) MNEME_CHECK_NEAR(largestError(find(set, claim.name), x, want), 0.0, claim.units);
+    // More densely where the two formulas of erf meet, where n of expm1 and log1p changes, and where things nearly cancel.
+    const InstructionSet best = available().back();
+    MNEME_CHECK_NEAR(largestError(find(best, claim.name), claim.exact, -1.0f, 1.0f), 0.0, claim.units);
+    MNEME_CHECK_NEAR(largestError(find(best, claim.name), claim.exact, -0.999999f, 6.0f), 0.0, claim.units);
+  }
+}
+
+MNEME_TEST(limits, "the elementary functions have the right limits, and NaN stays NaN") {
   struct Case {
     const char* function;
     float x, want;
@@ -232,6 +270,11 @@ MNEME_TEST(limits, "exp, log, sigmoid and tanh have the right limits, and NaN st
       {"log", 1.0f, 0.0f}, {"log", 0.0f, -INFINITY}, {"log", INFINITY, INFINITY}, {"log", -1.0f, NAN}, {"log", -INFINITY, NAN},
       {"sigmoid", 0.0f, 0.5f}, {"sigmoid", INFINITY, 1.0f}, {"sigmoid", -INFINITY, 0.0f}, {"sigmoid", 40.0f, 1.0f},
       {"tanh", 0.0f, 0.0f}, {"tanh", -0.0f, -0.0f}, {"tanh", INFINITY, 1.0f}, {"tanh", -INFINITY, -1.0f}, {"tanh", 20.0f, 1.0f},
+      {"erf", 0.0f, 0.0f}, {"erf", -0.0f, -0.0f}, {"erf", INFINITY, 1.0f}, {"erf", -INFINITY, -1.0f}, {"erf", 4.0f, 1.0f}, {"erf", NAN, NAN},
+      {"expm1", 0.0f, 0.0f}, {"expm1", -0.0f, -0.0f}, {"expm1", INFINITY, INFINITY}, {"expm1", 88.8f, INFINITY}, {"expm1", -INFINITY, -1.0f},
+      {"expm1", -20.0f, -1.0f}, {"expm1", 1e-38f, 1e-38f}, {"expm1", NAN, NAN},
+      {"log1p", 0.0f, 0.0f}, {"log1p", -0.0f, -0.0f}, {"log1p", INFINITY, INFINITY}, {"log1p", -1.0f, -INFINITY}, {"log1p", -1.5f, NAN},
+      {"log1p", -INFINITY, NAN}, {"log1p", 1e-38f, 1e-38f}, {"log1p", -1e-38f, -1e-38f}, {"log1p", NAN, NAN},
       {"exp", NAN, NAN}, {"log", NAN, NAN}, {"sigmoid", NAN, NAN}, {"tanh", NAN, NAN}, {"tanh", 1e-38f, 1e-38f},
   };
   for (const InstructionSet& set : available()) {

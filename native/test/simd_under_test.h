@@ -73,6 +73,7 @@ inline constexpr simd_test::Function functions[] = {
     {"negate", unary<negate>}, {"copySign", binary<copySign>}, {"floor", unary<floor>}, {"orders", binary<ratioOfOrders>},
     {"integers", binary<integerMixture>}, {"powerOfTwo", binary<powerOfTwo>}, {"truncate", unary<truncated>},
     {"fold", foldSums}, {"transpose", transposedSquares}, {"exp", unary<exp>}, {"log", unary<log>}, {"sigmoid", unary<sigmoid>}, {"tanh", unary<tanh>},
+    {"erf", unary<erf>}, {"expm1", unary<expm1>}, {"log1p", unary<log1p>},
 };
 
 }  // namespace under_test

@@ -1,4 +1,5 @@
 /** An interpreter of expression code, written from docs/architecture.md. */
+import { errorFunction } from '../../src/compute/expression/error-function.js';
 
 const operations: Readonly<Record<number, (a: number, b: number, c: number, d: number) => number>> = {
   0: (a) => a,
@@ -26,10 +27,17 @@ const operations: Readonly<Record<number, (a: number, b: number, c: number, d: n
   23: (a, b, c) => c - a * b,
   24: (a, b, c, d) => a * b + c * d,
   25: (a, b, c) => a / (Math.sqrt(b) + c),
+  26: errorFunction,
+  27: Math.expm1,
+  28: Math.log1p,
 };
 
-/** The outputs of a piece of code; throws where it breaks the rules for registers. */
-export function runCode(words: readonly number[], inputs: readonly number[]): number[] {
+/** The outputs of a piece of code, each instruction rounded; throws where it breaks the rules for registers. */
+export function runCode(
+  words: readonly number[],
+  inputs: readonly number[],
+  round: (x: number) => number = (x) => x,
+): number[] {
   const [inputCount, outputCount, constantCount, temporaryCount, instructionCount] = words as [
     number,
     number,
@@ -55,7 +63,7 @@ export function runCode(words: readonly number[], inputs: readonly number[]): nu
     }
     const apply = operations[opcode]!;
     const [a, b, c, d] = operands.map((operand, position) => (position < apply.length ? read(operand) : 0));
-    registers[destination] = apply(a!, b!, c!, d!);
+    registers[destination] = round(apply(a!, b!, c!, d!));
   }
   return words.slice(expected - outputCount).map(read);
 }

@@ -32,6 +32,9 @@ const smooth = fc.letrec<{ tree: Expression }>((tie) => ({
     tie('tree').map((a) => a.sigmoid()),
     tie('tree').map((a) => a.tanh().exp()),
     tie('tree').map((a) => a.square().add(0.5).log()),
+    tie('tree').map((a) => a.erf()),
+    tie('tree').map((a) => a.tanh().expm1()),
+    tie('tree').map((a) => a.square().log1p()),
     tie('tree').map((a) => a.square().add(0.5).sqrt()),
     fc.tuple(tie('tree'), tie('tree'), tie('tree')).map(([a, b, c]) => a.tanh().mul(b).add(c.sigmoid().mul(b))),
   ),
@@ -81,6 +84,44 @@ describe('derivatives', () => {
     expect(evaluate(differentiate(x.max(0), 0), [0])).toBe(0);
     expect(evaluate(differentiate(constant(0).max(x), 0), [0])).toBe(0);
     expect(evaluate(differentiate(x.abs(), 0), [0])).toBe(0);
+  });
+});
+
+describe('values', () => {
+  // The nearest doubles of what 40 digits give (and Abramowitz and Stegun 1964, table 7.1, in its ten).
+  test.each([
+    [1e-10, 1.1283791670955126e-10],
+    [0.1, 0.1124629160182849],
+    [0.5, 0.5204998778130465],
+    [1, 0.8427007929497149],
+    [1.5, 0.9661051464753108],
+    [1.999, 0.9953015566513705],
+    [2, 0.9953222650189527],
+    [3, 0.9999779095030014],
+    [5, 0.9999999999984626],
+    [6, 1],
+  ])('erf %d', (at, value) => {
+    // The error that error-function.ts states.
+    expect(Math.abs(evaluate(x.erf(), [at]) - value)).toBeLessThanOrEqual(6e-16 * value);
+    expect(evaluate(x.erf(), [-at])).toBe(-evaluate(x.erf(), [at]));
+  });
+
+  test.each([
+    ['erf', x.erf(), [1, -1]],
+    ['expm1', x.expm1(), [Infinity, -1]],
+    ['log1p', x.log1p(), [Infinity, Number.NaN]],
+  ] as const)('%s of infinities, zeros and NaN', (_, expression, [above, below]) => {
+    expect(evaluate(expression, [Infinity])).toBe(above);
+    expect(evaluate(expression, [-Infinity])).toBe(below);
+    expect(evaluate(expression, [0])).toBe(0);
+    expect(evaluate(expression, [-0])).toBe(-0);
+    expect(evaluate(expression, [Number.NaN])).toBeNaN();
+  });
+
+  test('expm1 and log1p lose nothing near 0', () => {
+    expect(evaluate(x.expm1(), [1e-20])).toBe(1e-20);
+    expect(evaluate(x.log1p(), [1e-20])).toBe(1e-20);
+    expect(evaluate(x.log1p(), [-1])).toBe(Number.NEGATIVE_INFINITY);
   });
 });
 

@@ -81,5 +81,14 @@ const rules: Readonly<Record<ScalarOperation, Rule>> = {
   less: flat,
   lessOrEqual: flat,
   equal: flat,
+  erf: chain((_, x) =>
+    x
+      .square()
+      .neg()
+      .exp()
+      .mul(2 / Math.sqrt(Math.PI)),
+  ),
+  expm1: chain((y) => y.add(1)),
+  log1p: (node, [dx]) => dx?.div(node.operands[0]!.add(1)),
   select: ({ operands: [condition] }, [, da, db]) => (da || db ? choose(condition!, da, db) : undefined),
 };

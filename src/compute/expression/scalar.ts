@@ -1,4 +1,5 @@
 /** The scalar operations that expressions are made of: opcode (see docs/architecture.md) and value, one entry each. */
+import { errorFunction } from './error-function.js';
 
 export type ScalarOperation = keyof typeof scalarOperations;
 
@@ -22,6 +23,9 @@ export const scalarOperations = {
   lessOrEqual: { opcode: 17, evaluate: (a: number, b: number) => (a <= b ? 1 : 0) },
   equal: { opcode: 18, evaluate: (a: number, b: number) => (a === b ? 1 : 0) },
   select: { opcode: 20, evaluate: (a: number, b: number, c: number) => (a !== 0 ? b : c) },
+  erf: { opcode: 26, evaluate: errorFunction },
+  expm1: { opcode: 27, evaluate: (a: number) => Math.expm1(a) },
+  log1p: { opcode: 28, evaluate: (a: number) => Math.log1p(a) },
 } as const;
 
 /** Instructions that stand for several operations; chosen when an expression is encoded. */

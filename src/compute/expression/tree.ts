@@ -43,9 +43,17 @@ export class Expression {
   exp(): Expression {
     return combine('exp', this);
   }
+  /** exp(x) - 1 without cancellation near 0. */
+  expm1(): Expression {
+    return combine('expm1', this);
+  }
   /** Natural logarithm. */
   log(): Expression {
     return combine('log', this);
+  }
+  /** log(1 + x) without cancellation near 0; -Infinity at -1, NaN below. */
+  log1p(): Expression {
+    return combine('log1p', this);
   }
   sqrt(): Expression {
     return combine('sqrt', this);
@@ -59,6 +67,10 @@ export class Expression {
   /** 1 / (1 + exp(-x)) */
   sigmoid(): Expression {
     return combine('sigmoid', this);
+  }
+  /** The error function, 2/sqrt(π) times the integral of exp(-t²) from 0 to x. */
+  erf(): Expression {
+    return combine('erf', this);
   }
   /** -1, 0 or 1. */
   sign(): Expression {
