@@ -56,6 +56,7 @@ BlockReader::BlockReader(const Call& call, const OperandType& whole, float* scra
     scratch_[input] = scratch;
     scalars_[input] = spreads_[input] == Spread::scalar ? data_[input] : nullptr;
     pointers_[input] = data_[input];
+    if (spreads_[input] == Spread::full) fullInputs_[full_++] = static_cast<int32_t>(input);
     scratch += spreadFloats(spreads_[input], columns_);
     if (spreads_[input] == Spread::columns || spreads_[input] == Spread::rows) direct_ = false;
     if (spreads_[input] == Spread::columns && columns_ < blockElements) prepareColumns(input);
@@ -70,16 +71,11 @@ void BlockReader::prepareColumns(int64_t input) noexcept {
 }
 
 const float* const* BlockReader::read(int64_t start, int64_t count) noexcept {
-  if (direct_) {
-    for (int64_t input = 0; input < inputs_; ++input)
-      if (spreads_[input] == Spread::full) pointers_[input] = data_[input] + start;
-    return pointers_;
-  }
+  for (int64_t index = 0; index < full_; ++index) pointers_[fullInputs_[index]] = data_[fullInputs_[index]] + start;
+  if (direct_) return pointers_;
   const int64_t row = start / columns_, column = start - row * columns_;
   for (int64_t input = 0; input < inputs_; ++input) {
-    if (spreads_[input] == Spread::full) {
-      pointers_[input] = data_[input] + start;
-    } else if (spreads_[input] == Spread::columns && columns_ < blockElements) {
+    if (spreads_[input] == Spread::columns && columns_ < blockElements) {
       pointers_[input] = scratch_[input] + column;
     } else if (spreads_[input] == Spread::columns && column + count <= columns_) {
       pointers_[input] = data_[input] + column;

@@ -33,8 +33,10 @@ class BlockReader {
   void prepareColumns(int64_t input) noexcept;
 
   int64_t inputs_, columns_;
+  int64_t full_ = 0;
   bool direct_ = true;  // no input is spread over columns or rows
   Spread spreads_[maximumExpressionInputs];
+  int32_t fullInputs_[maximumExpressionInputs];  // those of the full shape
   const float* data_[maximumExpressionInputs];
   float* scratch_[maximumExpressionInputs];
   const float* scalars_[maximumExpressionInputs];

@@ -4,6 +4,7 @@
 // registers (arrays of one block), and uniform values (one float each). Instructions whose operands are all uniform run while
 // it is built. An instruction that computes an output for good writes it where it belongs, unless something that comes later
 // still reads an input in the same memory.
+#include <cmath>
 #include <cstddef>
 #include <new>
 #include <utility>
@@ -34,8 +35,10 @@ struct Step {
 
 class Evaluator {
  public:
-  int32_t inputs, outputs, firstOutput;
+  int32_t moving, outputs, firstOutput;
   int32_t steps;
+  float uniform;                // of the register that was asked for
+  const int32_t* movingInputs;  // those that are not scalars
   float** slots;          // addresses
   const bool* isUniform;  // by slot
   Step* program;          // what runs for every block, in order
@@ -57,6 +60,7 @@ struct Builder {
   int32_t* current;     // slot of each temporary as of the instruction at hand
   int32_t* lastWriter;  // instruction that last writes a temporary, -1: none
   int32_t* lastReader;  // instruction that last reads an input, -1: none
+  int32_t* movingInputs;
 
   int32_t firstConstant() const noexcept { return expression.inputs; }
   int32_t firstTemporary() const noexcept { return expression.inputs + expression.constants; }
@@ -89,10 +93,12 @@ int64_t layOut(const Expression& expression, void* memory, Builder* builder) noe
   auto* current = layout.take<int32_t>(expression.temporaries);
   auto* lastWriter = layout.take<int32_t>(expression.temporaries);
   auto* lastReader = layout.take<int32_t>(expression.inputs);
+  auto* movingInputs = layout.take<int32_t>(expression.inputs);
   if (builder != nullptr) {
     const int32_t firstOutput = expression.inputs + expression.constants + expression.temporaries;
     builder->evaluator = new (evaluator)
-        Evaluator{expression.inputs, expression.outputs, firstOutput, 0, slotTable, isUniform, program, results, finish, inside};
+        Evaluator{0, expression.outputs, firstOutput, 0, NAN, movingInputs, slotTable, isUniform, program, results, finish, inside};
+    builder->movingInputs = movingInputs;
     builder->uniforms = uniforms;
     builder->registers = registers;
     builder->isUniform = isUniform;
@@ -116,6 +122,7 @@ void placeRegisters(Builder& builder) noexcept {
     builder.evaluator->slots[input] = nullptr;
     const float* scalar = builder.operands.scalars == nullptr ? nullptr : builder.operands.scalars[input];
     if (scalar != nullptr) setUniform(builder, input, input, *scalar);
+    else builder.movingInputs[builder.evaluator->moving++] = input;
   }
   for (int32_t constant = 0; constant < expression.constants; ++constant) {
     float value;
@@ -215,8 +222,10 @@ void placeOutputs(Builder& builder) noexcept {
 void runSteps(Evaluator& evaluator, const float* const* inputs, int64_t count) noexcept {
   float** slots = evaluator.slots;
   // Slots of inputs are only read: the destination of a step is never one.
-  for (int32_t input = 0; input < evaluator.inputs; ++input)
-    if (!evaluator.isUniform[input]) slots[input] = const_cast<float*>(inputs[input]);
+  for (int32_t index = 0; index < evaluator.moving; ++index) {
+    const int32_t input = evaluator.movingInputs[index];
+    slots[input] = const_cast<float*>(inputs[input]);
+  }
   for (int32_t index = 0; index < evaluator.steps; ++index) {
     const Step& step = evaluator.program[index];
     step.apply(slots[step.destination], slots[step.operands[0]], slots[step.operands[1]], slots[step.operands[2]],
@@ -303,14 +312,20 @@ Status verifyExpression(Span<const int32_t> words, Expression* expression, int64
 int64_t evaluatorBytes(const Expression& expression) noexcept { return layOut(expression, nullptr, nullptr); }
 
 Evaluator* buildEvaluator(const Expression& expression, void* memory, const EvaluatorOperands& operands) noexcept {
-  Builder builder = {expression, operands, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  Builder builder = {expression, operands, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
   layOut(expression, memory, &builder);
   placeRegisters(builder);
   findLastUses(builder);
   placeInstructions(builder);
   placeOutputs(builder);
+  if (operands.uniform >= 0) {
+    const int32_t slot = builder.slotOf(operands.uniform);
+    if (builder.isUniform[slot]) builder.evaluator->uniform = *builder.evaluator->slots[slot];
+  }
   return builder.evaluator;
 }
+
+float uniformValue(const Evaluator& evaluator) noexcept { return evaluator.uniform; }
 
 void evaluate(Evaluator& evaluator, const float* const* inputs, float* const* outputs, int64_t count) noexcept {
   float** slots = evaluator.slots;

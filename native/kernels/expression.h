@@ -50,10 +50,15 @@ struct EvaluatorOperands {
   const float* const* scalars = nullptr;
   // One an output: bit i is set where the output lies in the memory of input i. Null: every output may lie in any input.
   const uint64_t* sharing = nullptr;
+  // A register that is no output, whose value is asked for with `uniformValue`; -1: none.
+  int32_t uniform = -1;
 };
 
 // Builds an evaluator in `memory` (64-byte aligned, evaluatorBytes). The words must outlive it.
 Evaluator* buildEvaluator(const Expression& expression, void* memory, const EvaluatorOperands& operands) noexcept;
+
+// Of the register that `EvaluatorOperands` names: its value where that is the same for every element, else NaN.
+float uniformValue(const Evaluator& evaluator) noexcept;
 
 // Evaluates `count` <= blockElements elements. `inputs`: one pointer an input (ignored for scalars); `outputs`: one an
 // output. No alignment is asked for, and nothing beyond `count` elements is read or written.

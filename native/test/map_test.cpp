@@ -107,6 +107,85 @@ MNEME_TEST(guardHolds, "map with guard: one element that is not finite, anywhere
   }
 }
 
+// a' = a + b in place, c = a * b; the proof is the scalar input `trusted`.
+KernelCase provenCase(int32_t count, float trusted) {
+  const std::vector<int32_t> words = {2, 3, 3, 0, 2, 2, 10, 3, 0, 1, 0, 0, 12, 4, 0, 1, 0, 0, 3, 4, 2};
+  return {"map", {noise({count}, 1), noise({count}, 2), floats({1}, {trusted})}, {floats({count}), floats({count}), floats({4}), integers({1})}, words, {{0, 0}}};
+}
+
+MNEME_TEST(proofSpares, "map with a proof: the same results and extremes with and without a first evaluation") {
+  for (const int32_t count : {1, 5, 16, 100, 513, 5000, 40000, 150000, 400000}) {
+    std::vector<Array> without;
+    for (const float trusted : {0.0f, 1.0f, NAN, -2.0f}) {
+      const KernelCase test = provenCase(count, trusted);
+      const std::vector<Array> outputs = runEverywhere(test);
+      MNEME_CHECK(outputs[3].idAt(0) == 1);
+      float extremes[4] = {INFINITY, -INFINITY, INFINITY, -INFINITY};
+      for (int64_t i = 0; i < count; ++i) {
+        const float results[2] = {test.inputs[0].at(i) + test.inputs[1].at(i), test.inputs[0].at(i) * test.inputs[1].at(i)};
+        for (int output = 0; output < 2; ++output) {
+          MNEME_CHECK(outputs[output].at(i) == results[output]);
+          extremes[2 * output] = std::fmin(extremes[2 * output], results[output]);
+          extremes[2 * output + 1] = std::fmax(extremes[2 * output + 1], results[output]);
+        }
+      }
+      for (int64_t i = 0; i < 4; ++i) MNEME_CHECK(outputs[2].at(i) == extremes[i]);
+    }
+  }
+}
+
+MNEME_TEST(proofZeros, "map with a proof: the extremes have no negative zero, wherever it stands") {
+  for (const int32_t place : {0, 7, 39}) {
+    for (const float trusted : {0.0f, 1.0f}) {
+      KernelCase test = provenCase(40, trusted);
+      for (int64_t i = 0; i < 40; ++i) test.inputs[0].set(i, i == place ? -0.0f : 0.0f), test.inputs[1].set(i, i == place ? -0.0f : 0.0f);
+      const std::vector<Array> outputs = runEverywhere(test);
+      for (int64_t i = 0; i < 4; ++i) MNEME_CHECK(outputs[2].idAt(i) == 0);
+    }
+  }
+}
+
+MNEME_TEST(proofMissing, "map with a proof that does not hold: one element that is not finite, and nothing is stored") {
+  for (const int32_t count : {1, 513, 40000, 400000}) {
+    for (const int64_t place : {int64_t{0}, int64_t{count} - 1}) {
+      for (const float trusted : {0.0f, NAN}) {
+        KernelCase broken = provenCase(count, trusted);
+        broken.inputs[1].set(place, INFINITY);
+        const Array before = broken.inputs[0];
+        const std::vector<Array> kept = runEverywhere(broken);
+        MNEME_CHECK(kept[3].idAt(0) == 0);
+        MNEME_CHECK(sameWords(kept[0], before));
+        MNEME_CHECK(sameWords(kept[1], floats({count})));
+      }
+    }
+  }
+}
+
+MNEME_TEST(proofPerElement, "map with a proof that differs from element to element: it proves nothing") {
+  KernelCase test = provenCase(1000, 1);
+  test.words.back() = 1;
+  test.inputs[1].set(999, INFINITY);
+  const std::vector<Array> kept = runEverywhere(test);
+  MNEME_CHECK(kept[3].idAt(0) == 0);
+  MNEME_CHECK(sameWords(kept[0], test.inputs[0]));
+}
+
+MNEME_TEST(proofRefused, "map with a proof: operands that do not fit are refused") {
+  MNEME_CHECK(!refused(provenCase(10, 1)));
+  for (Array extremes : {floats({2}), floats({5}), integers({4}), absentArray()}) {
+    KernelCase bad = provenCase(10, 1);
+    bad.outputs[2] = extremes;
+    MNEME_CHECK(refused(bad));
+  }
+  for (const int32_t guard : {-1, 0, 1, 3}) {
+    KernelCase bad = provenCase(10, 1);
+    bad.words[0] = guard;
+    MNEME_CHECK(refused(bad));
+  }
+  // A proof and nothing that it could prove.
+  MNEME_CHECK(refused({"map", {floats({1}, {1})}, {floats({1}), integers({1})}, {2, 1, 1, 0, 0, 0, 0}, {}}));
+}
+
 MNEME_TEST(reduceEverything, "reduce over everything: the sum in 16 lanes and chunks, to the bit; the largest") {
   for (const int32_t count : {1, 15, 16, 17, 511, 512, 4095, 4096, 4097, 50000}) {
     KernelCase test = {"reduce", {noise({count}, 1), noise({count}, 2)}, {floats({1})}, reduceWords(0, 0, 0.5f, productCode), {}};

@@ -6,8 +6,18 @@ import { readBlock, stretchOf } from './broadcast.js';
 import { columnsOf } from './operand.js';
 
 export function mapReference({ inputs, outputs, attributes }: ReferenceCall): void {
-  const { expressions, shape, guard } = attributes as { expressions: Expression[]; shape: Shape; guard: boolean };
-  const blocks = evaluateBlocks(expressions, inputs, shape);
+  const { expressions, shape, guard, proof } = attributes as {
+    expressions: Expression[];
+    shape: Shape;
+    guard: boolean;
+    proof: boolean;
+  };
+  const results = proof ? expressions.slice(0, -1) : expressions;
+  const extremes = (proof ? results : []).map(() => ({
+    low: Number.POSITIVE_INFINITY,
+    high: Number.NEGATIVE_INFINITY,
+  }));
+  const blocks = evaluateBlocks(results, inputs, shape);
   if (guard) {
     const finite = blocks((results, _, count) =>
       results.every((result) => result.subarray(0, count).every((x) => Number.isFinite(Math.fround(x)))),
@@ -17,8 +27,16 @@ export function mapReference({ inputs, outputs, attributes }: ReferenceCall): vo
   }
   blocks((results, start, count) => {
     for (const [index, result] of results.entries()) outputs[index]?.data.set(result.subarray(0, count), start);
+    for (const [index, extreme] of extremes.entries()) {
+      for (const x of results[index]!.subarray(0, count)) {
+        extreme.low = Math.min(extreme.low, x);
+        extreme.high = Math.max(extreme.high, x);
+      }
+    }
     return true;
   });
+  // Zero is stored without a sign.
+  if (proof) outputs.at(-2)!.data.set(extremes.flatMap(({ low, high }) => [low + 0, high + 0]));
 }
 
 export function reduceReference({ inputs, outputs, attributes }: ReferenceCall): void {

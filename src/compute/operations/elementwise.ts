@@ -25,6 +25,11 @@ export interface MapAttributes {
   readonly shape: Shape;
   /** Nothing is stored unless every result is finite; a last output [1] i32 says whether they are. */
   readonly guard: boolean;
+  /**
+   * With `guard`: the last expression is no result but, where it is not 0, the assurance that all results are finite. A last
+   * output but one [2 · results] has the lowest and highest of each.
+   */
+  readonly proof: boolean;
 }
 
 /** `all`: one number; `rows`: over the rows, one a column; `columns`: over the columns, one a row. */
@@ -42,10 +47,10 @@ export interface ReduceAttributes {
 export function mapExpressions(
   expressions: readonly Expression[],
   values: readonly Value[],
-  { shape, guard = false }: Pick<MapAttributes, 'shape'> & Partial<MapAttributes>,
+  { shape, guard = false, proof = false }: Pick<MapAttributes, 'shape'> & Partial<MapAttributes>,
 ): Value[] {
   const folded = foldInputs(expressions, values);
-  const attributes: MapAttributes = { expressions: folded.expressions, shape, guard };
+  const attributes: MapAttributes = { expressions: folded.expressions, shape, guard, proof };
   return makeNode(mapOperation, folded.values, { ...attributes }).outputs as Value[];
 }
 
@@ -61,15 +66,18 @@ export const filled = (number: number, shape: Shape): Value => mapExpressions([c
 export const mapOperation: Operation = {
   name: 'map',
   shape: (inputs, attributes) => {
-    const { expressions, shape, guard } = mapAttributes(attributes);
+    const { expressions, shape, guard, proof } = mapAttributes(attributes);
+    const results = resultsOf(attributes);
     expectStretching('map', inputs, shape);
-    expect(expressions.length > 0 && expressions.length <= mostResults, () => {
+    expect(results.length > 0 && expressions.length <= mostResults, () => {
       return `map: expected 1 to ${mostResults} results, got ${expressions.length}.`;
     });
-    return [...expressions.map(() => f32(shape)), ...(guard ? [i32([1])] : [])];
+    const extremes = proof ? [f32([2 * results.length])] : [];
+    return [...results.map(() => f32(shape)), ...extremes, ...(guard ? [i32([1])] : [])];
   },
   gradient: (node, outputGradients, wanted) => {
-    const { expressions, shape } = mapAttributes(node.attributes);
+    const { shape } = mapAttributes(node.attributes);
+    const expressions = resultsOf(node.attributes);
     const upstream = expressions.flatMap((_, index) => outputGradients[index] ?? []);
     return inputGradients(node, wanted, shape, upstream, (input) => {
       let next = node.inputs.length;
@@ -82,16 +90,16 @@ export const mapOperation: Operation = {
   },
   reference: mapReference,
   words: (node) => {
-    const { expressions, guard } = mapAttributes(node.attributes);
-    return [guard ? 1 : 0, ...encode(expressions, node.inputs.length)];
+    const { expressions, guard, proof } = mapAttributes(node.attributes);
+    return [guard ? (proof ? 2 : 1) : 0, ...encode(expressions, node.inputs.length)];
   },
   cost: (node) => {
-    const { expressions, shape } = mapAttributes(node.attributes);
-    return { flops: countOperations(expressions) * elementCount(shape), bytes: trafficOf(node) };
+    const { shape } = mapAttributes(node.attributes);
+    return { flops: countOperations(resultsOf(node.attributes)) * elementCount(shape), bytes: trafficOf(node) };
   },
   inPlace: (inputs, attributes, input, output) => {
-    const { expressions, shape } = mapAttributes(attributes);
-    return output < expressions.length && elementCount(inputs[input]!.shape) === elementCount(shape);
+    const { shape } = mapAttributes(attributes);
+    return output < resultsOf(attributes).length && elementCount(inputs[input]!.shape) === elementCount(shape);
   },
 };
 
@@ -168,6 +176,12 @@ function expectStretching(where: string, inputs: readonly (Specification | undef
     expectDtype(`${where}: argument ${index}`, input, 'f32');
     stretchOf(`${where}: argument ${index}`, input.shape, shape);
   }
+}
+
+/** The expressions whose values are stored. */
+function resultsOf(attributes: object): readonly Expression[] {
+  const { expressions, proof } = mapAttributes(attributes);
+  return proof ? expressions.slice(0, -1) : expressions;
 }
 
 const mapAttributes = (attributes: object) => attributes as MapAttributes;

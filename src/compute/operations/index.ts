@@ -22,7 +22,7 @@ export { filled } from './elementwise.js';
 export { embedding } from './embedding.js';
 export { finite } from './finite.js';
 export { increment } from './increment.js';
-export { guardedMap, map } from './map.js';
+export { guardedMap, map, provenMap } from './map.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export { oneHot } from './one-hot.js';
 export { type RandomOptions, random } from './random.js';

@@ -37,3 +37,21 @@ export function guardedMap(
   const outputs = mapExpressions(expressions, values, { shape: fullShape(values), guard: true });
   return { outputs: outputs.slice(0, -1), finite: outputs.at(-1)! };
 }
+
+/**
+ * As `guardedMap`, with a proof: an expression of scalars only, which is not 0 where every result is known to be finite
+ * (`provesFinite` makes it). The results are then computed once instead of twice, and nothing is checked: where a proof
+ * lies, numbers that are not finite are stored.
+ *
+ * @returns also `extremes` `[2 * results]`: the lowest and the highest of each result in turn, undefined where `finite` is 0;
+ *   from these the next proof can be made
+ */
+export function provenMap(
+  f: ElementFunction<{ readonly results: readonly Expression[]; readonly proof: Expression }>,
+  ...values: Value[]
+): { outputs: Value[]; extremes: Value; finite: Value } {
+  const { results, proof } = f(...values.map((_, index) => variable(index)));
+  const options = { shape: fullShape(values), guard: true, proof: true } as const;
+  const outputs = mapExpressions([...results, proof], values, options);
+  return { outputs: outputs.slice(0, -2), extremes: outputs.at(-2)!, finite: outputs.at(-1)! };
+}

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { constant, type Expression, evaluate, lerp, variable } from '../../../src/compute/expression.js';
 import { input } from '../../../src/compute/graph.js';
-import { guardedMap, map, reduceMaximum, reduceSum } from '../../../src/compute/operations/index.js';
+import { guardedMap, map, provenMap, reduceMaximum, reduceSum } from '../../../src/compute/operations/index.js';
 import { elementCount, type Tensor, tensor } from '../../../src/compute/tensor.js';
 import { exact, expectAgreement, forExamples, noise, ofEach, roundoff, sumError, type Tolerance } from './agreement.js';
 
@@ -133,6 +133,24 @@ describe('map', () => {
           return bad === undefined ? { double: outputs[0]!, negative: outputs[1]!, finite } : { finite };
         },
         tolerances: { finite: exact, ...(bad === undefined ? { double: exact, negative: exact } : {}) },
+      });
+    }
+  });
+
+  test('a proof changes nothing but the way: results, flag and extremes are the same with it and without', async () => {
+    for (const trusted of [0, 1]) {
+      await expectAgreement({
+        inputs: { x: noise([700, 60], 1), trusted: tensor(Float32Array.of(trusted), [1]) },
+        build: ({ x, trusted }) => {
+          const built = provenMap((x, proof) => ({ results: [x.mul(2), x.neg()], proof }), x!, trusted!);
+          return {
+            double: built.outputs[0]!,
+            negative: built.outputs[1]!,
+            extremes: built.extremes,
+            finite: built.finite,
+          };
+        },
+        tolerances: { double: exact, negative: exact, extremes: exact, finite: exact },
       });
     }
   });
