@@ -1,6 +1,5 @@
 /** Gradient descent with Nesterov's momentum. */
-import * as v from 'valibot';
-import { finiteNumber } from '../../options.js';
+import { kept, learningRate, ratePlacement } from './options.js';
 import { updater } from './updater.js';
 
 /**
@@ -8,21 +7,22 @@ import { updater } from './updater.js';
  * the new velocity: Nesterov 1983 in the form of Sutskever et al. 2013, with the parameters kept at the looked-ahead
  * point.
  *
- * @param options `learningRate`: default 0.1; `momentum`: in [0, 1), default 0.9
+ * @param options
+ * - `learningRate`: default 0.1; `momentum`: in [0, 1), default 0.9
+ * - `ratePlacement`: 'inside' the velocity as in Keras and DL4J (default), or 'outside' as in PyTorch: the same while the
+ *   rate does not change
  * @throws {MnemeError} `invalid-option`
  * @example
  * updaters.nesterovs({ learningRate: 0.05, momentum: 0.9 });
  */
 export const nesterovs = updater('nesterovs', {
-  options: {
-    learningRate: v.optional(finiteNumber({ minimum: 0 }), 0.1),
-    momentum: v.optional(finiteNumber({ minimum: 0, below: 1 }), 0.9),
-  },
-  states: () => ({ velocity: 0 }),
-  scalars: ({ learningRate }) => ({ rate: learningRate }),
-  step: ({ gradient, velocity, rate }, { momentum }) => {
-    const scaled = gradient.mul(rate);
+  options: { learningRate: learningRate(0.1), momentum: kept(0.9), ratePlacement },
+  states: { velocity: 0 },
+  step: ({ gradient, velocity, learningRate }, { momentum, ratePlacement }) => {
+    const inside = ratePlacement === 'inside';
+    const scaled = inside ? gradient.mul(learningRate) : gradient;
     const next = velocity.mul(momentum).add(scaled);
-    return { velocity: next, change: next.mul(momentum).add(scaled) };
+    const step = next.mul(momentum).add(scaled);
+    return { velocity: next, change: inside ? step : step.mul(learningRate) };
   },
 });
