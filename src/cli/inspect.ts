@@ -4,6 +4,7 @@ import { printProgram } from '../compute/compiler.js';
 import { elementCount } from '../compute/tensor.js';
 import { loadModel, losses, type Model, type Signal, type Tensor, tensor, updaters } from '../index.js';
 import { batchShape } from '../training/batch-shape.js';
+import { trainingRule } from '../training/rule.js';
 import { trainStep } from '../training/train-step.js';
 import { wholeNumber } from './numbers.js';
 
@@ -49,7 +50,7 @@ async function inspect(directory: string, { batch, steps, ...options }: InspectO
 
 function stepOf({ network }: Model, batch: number, steps: number) {
   const loss = losses.softmaxCrossEntropy();
-  const rule = { loss, updater: updaters.adam(), clip: { globalNorm: 1, epsilon: 0 } };
+  const rule = trainingRule(network, { loss, updater: updaters.adam(), clip: { globalNorm: 1 } });
   const inputs = zeros(network.inputSignal, batch, steps);
   const { sequence } = network.outputSignal;
   const targets = zeros({ kind: 'ids', vocabulary: 1, sequence }, batch, steps);

@@ -9,7 +9,8 @@ import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import type { BatchShape } from './batch-shape.js';
 import { inputsFor, portsOf } from './engine-numbers.js';
-import { differentiated, type TrainingRule } from './train-step.js';
+import type { TrainingRule } from './rule.js';
+import { differentiated } from './train-step.js';
 
 /** A step that had no effect: its batch, and the memories as they were before it. */
 export interface Suspect {
@@ -78,7 +79,7 @@ function* suspects(
   yield [`the loss, ${rule.loss.name},`, loss];
   // Backwards: the gradient of the last layer is computed first.
   for (let index = gradients.length - 1; index >= 0; index--) {
-    yield [`the gradient of ${names[index]}`, gradients[index]!];
+    yield [`the gradient of ${rule.trained[index]!.name}`, gradients[index]!];
   }
 }
 

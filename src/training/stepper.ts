@@ -9,15 +9,23 @@ import type { Progress, Schedule } from '../network/schedules.js';
 import { batchShape } from './batch-shape.js';
 import { diagnose, type Suspect } from './diagnosis.js';
 import { inputsFor, portsOf, reals } from './engine-numbers.js';
+import type { TrainingRule } from './rule.js';
+import { positionOf, ruleScalars } from './rule-scalars.js';
 import { CarriedStates } from './states.js';
-import { sequenceModulus, type TrainingRule, trainStep, updaterLayout } from './train-step.js';
+import { trainStep } from './train-step.js';
+import { initialContents, sequenceModulus, updaterLayout } from './updater-arena.js';
 
 export interface StepResult {
   /** Of this batch, before its update. */
   readonly loss: number;
-  /** Euclidean norm of the whole gradient, before clipping. */
+  /**
+   * Euclidean norm of the whole gradient, before clipping: of the one that the parameters were updated with, or of this
+   * batch's own where it was accumulated.
+   */
   readonly gradientNorm: number;
   readonly learningRate: number;
+  /** Whether the parameters were updated: with `accumulate` above 1 every so many batches only. */
+  readonly updated: boolean;
 }
 
 /** Where training stands. */
@@ -51,6 +59,11 @@ export class Stepper {
     return this.#completed;
   }
 
+  /** Updates of the parameters so far. */
+  get updates(): number {
+    return positionOf(this.#rule, this.#completed).update - 1;
+  }
+
   /**
    * Queues a step. When one fails, those behind it are without effect and fail too, until `acknowledge` is called.
    *
@@ -81,9 +94,9 @@ export class Stepper {
 
   /** Queues reads of what the next step starts from, apart from the parameters, behind the steps queued so far. */
   capture(): { readonly iteration: number; readonly rows: number | undefined; readonly reads: Reads } {
-    const { stream, parameterCount } = this.#network;
+    const { stream } = this.#network;
     const memory = this.#updaterMemory();
-    const { length, draws } = updaterLayout(parameterCount, this.#rule.updater);
+    const { length, draws } = updaterLayout(this.#rule);
     const states = this.#states.capture();
     const reads = new Map([
       ['updater', stream.read(memory, 0, length, 'f32')],
@@ -103,9 +116,9 @@ export class Stepper {
     readonly rows: number | undefined;
     readonly array: (name: string, length: number) => NumericArray;
   }): Promise<void> {
-    const { stream, parameterCount } = this.#network;
+    const { stream } = this.#network;
     const memory = this.#updaterMemory();
-    const { length, draws } = updaterLayout(parameterCount, this.#rule.updater);
+    const { length, draws } = updaterLayout(this.#rule);
     await stream.write(memory, 0, array('updater', length));
     await stream.write(memory, draws, array('draws', 1));
     if (rows !== undefined) await this.#states.restore(rows, (elements) => array('states', elements));
@@ -122,20 +135,21 @@ export class Stepper {
     const { engine, stream, memory: parameters } = this.#network;
     const { updater } = this.#rule;
     const sequence = this.#completed + this.#queued;
-    const iteration = sequence + 1;
-    const progress = { ...position, iteration };
+    const { update, first, last } = positionOf(this.#rule, sequence);
+    const progress = { ...position, iteration: update };
     const factor = this.#schedule(progress);
     const given = batchShape(this.#network, this.#rule.loss, batch);
     const { memory: state, initialStates } = this.#states.prepare(given.batch, batch);
     const shape = { ...given, initialStates };
-    const program = this.#network.program(`${this.#name}/step/${JSON.stringify(shape)}`, () =>
-      trainStep(this.#network, this.#rule, shape),
+    const kind = last ? 'update' : 'accumulation';
+    const program = this.#network.program(`${this.#name}/${kind}/${JSON.stringify(shape)}`, () =>
+      trainStep(this.#network, this.#rule, shape, kind),
     );
     const memories = { parameters, updater: this.#updaterMemory(), state };
     const inputs = inputsFor(engine, program, {
       ...portsOf(batch),
       sequence: reals(engine, [sequence % sequenceModulus]),
-      ...this.#numbers(updater.scalars(progress, factor)),
+      ...this.#numbers(ruleScalars(this.#rule, { first }, progress, factor)),
       ...this.#numbers(ratesAt(this.#network.scheduledRates, progress)),
       ...this.#rule.loss.constants,
     });
@@ -145,7 +159,7 @@ export class Stepper {
       if (outputs.finite!.data[0] === 0) {
         if (this.#failed) throw behindFailure();
         this.#failed = true;
-        const suspect: Suspect = { batch, shape, step: iteration, memories };
+        const suspect: Suspect = { batch, shape, step: sequence + 1, memories };
         throw await diagnose(this.#network, this.#rule, suspect, this.#name);
       }
       this.#completed += 1;
@@ -153,6 +167,7 @@ export class Stepper {
         loss: outputs.loss!.data[0]!,
         gradientNorm: outputs.gradientNorm!.data[0]!,
         learningRate: rateAt(updater.options.learningRate, progress) * factor,
+        updated: last,
       };
     } finally {
       this.#queued -= 1;
@@ -167,15 +182,11 @@ export class Stepper {
 
   #updaterMemory(): Memory {
     if (this.#updater) return this.#updater;
-    const { parameterCount, engine, stream } = this.#network;
-    const layout = updaterLayout(parameterCount, this.#rule.updater);
-    const memory = engine.allocate(layout.length);
-    for (const { start, offset } of layout.states) {
+    const { engine, stream } = this.#network;
+    const memory = engine.allocate(updaterLayout(this.#rule).size);
+    for (const { offset, values } of initialContents(this.#rule)) {
       // In stream order, before the first step; it can only fail by disposal.
-      if (start !== 0)
-        stream
-          .write(memory, offset, reals(engine, new Float64Array(parameterCount).fill(start)))
-          .catch(() => undefined);
+      stream.write(memory, offset, reals(engine, values)).catch(() => undefined);
     }
     this.#updater = memory;
     return memory;

@@ -2,24 +2,18 @@
 import * as v from 'valibot';
 import type { Batch, Batches } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
-import { type ClipOptions, clipOf } from '../network/clipping.js';
 import type { Loss } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
 import type { Progress, Schedule } from '../network/schedules.js';
-import type { Updater } from '../network/updaters/updater.js';
 import { parseOptions, wholeNumber } from '../options.js';
 import { type FitOptions, runFit } from './fit.js';
 import type { History } from './listener.js';
+import { ruleEntries, trainingRule } from './rule.js';
 import { Stepper, type StepResult } from './stepper.js';
 import { checkBatch, checkBatches, networkOf, type Trainable } from './trainable.js';
 
-const made = <Thing>(what: string, member: keyof Thing & string) =>
-  v.custom<Thing>((value) => typeof value === 'object' && value !== null && member in value, what);
-
 const schema = v.strictObject({
-  loss: made<Loss>('a loss, as losses.softmaxCrossEntropy() gives it', 'apply'),
-  updater: made<Updater>('an updater, as updaters.adam() gives it', 'scalars'),
-  clip: v.optional(v.custom<ClipOptions>((value) => typeof value === 'object' && value !== null, 'an object')),
+  ...ruleEntries,
   schedule: v.optional(v.custom<Schedule>((value) => typeof value === 'function', 'a schedule')),
   truncation: v.optional(wholeNumber(1)),
 });
@@ -61,7 +55,7 @@ export class Trainer {
 
   /** Use `createTrainer`. */
   constructor(subject: NetworkContract | Trainable, options: TrainerOptions) {
-    const { loss, updater, clip, schedule = () => 1, truncation } = parseOptions(schema, options, 'createTrainer');
+    const { schedule = () => 1, truncation, ...rule } = parseOptions(schema, options, 'createTrainer');
     this.network = networkOf(subject, 'createTrainer');
     if (truncation !== undefined && !this.network.outputSignal.sequence) {
       throw new MnemeError(
@@ -71,15 +65,14 @@ export class Trainer {
     }
     this.#options = options;
     this.#subject = subject;
-    this.#loss = loss;
+    this.#loss = rule.loss;
     this.#truncation = truncation;
-    const clipping = clip && clipOf(clip, 'createTrainer: clip');
-    this.#stepper = new Stepper(this.network, { loss, updater, clip: clipping }, schedule);
+    this.#stepper = new Stepper(this.network, trainingRule(this.network, rule), schedule);
   }
 
-  /** Steps that took effect since this trainer was made. */
+  /** Updates that took effect since this trainer was made: steps, where gradients are not accumulated. */
   get iteration(): number {
-    return this.#stepper.completed;
+    return this.#stepper.updates;
   }
 
   /**

@@ -156,8 +156,8 @@ describe('one at a time', () => {
     expect(clip({ globalnorm: 1 })).toThrow(
       "createTrainer: clip: unknown option 'globalnorm'. Did you mean 'globalNorm'",
     );
-    expect(clip({ globalNorm: 1, element: 1 })).toThrow("give either 'element' or 'globalNorm'");
-    expect(clip({})).toThrow("give either 'element' or 'globalNorm'");
+    expect(clip({ globalNorm: 1, element: 1 })).toThrow("give one of 'element', 'globalNorm'");
+    expect(clip({})).toThrow("give one of 'element', 'globalNorm'");
     expect(clip({ element: 0 })).toThrow("option 'element' must be a finite number above 0, got 0");
     await expect(train(language(), [], loss, { epoch: 3 })).rejects.toThrow(
       "unknown option 'epoch'. Did you mean 'epochs'",

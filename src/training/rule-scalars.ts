@@ -1,0 +1,57 @@
+/** What only the host knows of a step: numbers of the rule that change while training, computed in double precision. */
+import { noiseDeviation } from '../network/gradient-noise.js';
+import { rateAt } from '../network/rates.js';
+import type { Progress } from '../network/schedules.js';
+import { averagingWeight } from '../network/weight-averaging.js';
+import { scheduleFactors } from './coefficients.js';
+import { coefficientNames, type TrainingRule } from './rule.js';
+
+/** Ports of a training step, beside those of the updater. */
+export const rulePorts = {
+  /** 0 in the first step of a group, whose gradient takes the place of what was accumulated, else 1. */
+  accumulated: 'accumulated.factor',
+  learningRate: 'learningRate.now',
+  noise: 'gradientNoise.deviation',
+  /** Shares of what was averaged so far, and of the new weights. */
+  average: 'average.share',
+  weights: 'weights.share',
+} as const;
+
+/** Where a step stands: which update, from 1, its gradient belongs to, and whether it begins and ends that. */
+export interface StepPosition {
+  readonly update: number;
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
+/** @param sequence the steps that took effect before it */
+export const positionOf = ({ accumulate }: TrainingRule, sequence: number): StepPosition => ({
+  update: Math.floor(sequence / accumulate) + 1,
+  first: sequence % accumulate === 0,
+  last: sequence % accumulate === accumulate - 1,
+});
+
+/**
+ * All numbers that a step needs by port, the updater's among them.
+ *
+ * @param factor multiplies the learning rate
+ * @throws {MnemeError} `out-of-range` if a schedule leads out of the range of an option
+ */
+export function ruleScalars(
+  rule: TrainingRule,
+  { first }: Pick<StepPosition, 'first'>,
+  progress: Progress,
+  factor: number,
+): Record<string, number> {
+  const { updater, coefficients, gradientNoise, average } = rule;
+  const { iteration } = progress;
+  const share = average ? averagingWeight(average, iteration) : 0;
+  return {
+    ...updater.scalars(progress, factor),
+    ...Object.assign({}, ...coefficientNames.map((name) => scheduleFactors(name, coefficients[name], progress))),
+    [rulePorts.accumulated]: first ? 0 : 1,
+    [rulePorts.learningRate]: rateAt(updater.options.learningRate, progress) * factor,
+    ...(gradientNoise ? { [rulePorts.noise]: noiseDeviation(gradientNoise, iteration) } : {}),
+    ...(average ? { [rulePorts.average]: 1 - share, [rulePorts.weights]: share } : {}),
+  };
+}
