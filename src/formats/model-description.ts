@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { MnemeError } from '../errors.js';
-import { type Activation, activations } from '../network/activations.js';
+import { type Activation, isActivation, ownsItsName } from '../network/activations.js';
 import type { NetworkContract } from '../network/contract.js';
 import { layers as layerKinds } from '../network/layers/index.js';
 import type { Layer } from '../network/layers/layer.js';
@@ -134,9 +134,7 @@ export function parseJson(json: Uint8Array, file: string): unknown {
 /** An activation of the user's is saved by its name, which must not be that of another. */
 function requireOwnNames(options: Layer['options'], layer: string): void {
   for (const [option, value] of Object.entries(options)) {
-    if (typeof value !== 'object' || value === null || !('expression' in value) || !('name' in value)) continue;
-    const builtIn = new Map<unknown, unknown>(Object.entries(activations)).get(value.name);
-    if (builtIn === undefined || builtIn === value) continue;
+    if (!isActivation(value) || ownsItsName(value)) continue;
     throw new MnemeError(
       'invalid-argument',
       `${layer} cannot be saved: its ${option} is called '${value.name}', as one of mneme's own is. Give it another name.`,

@@ -1,68 +1,101 @@
 /**
- * Activations: scalar functions, one entry each. The compiler derives their gradients and fuses both wherever they
- * are used, in dense layers and inside recurrent cells alike.
+ * Activations: scalar functions, one entry each in a file of `activations/`. The compiler derives their gradients and fuses
+ * both wherever they are used, in dense layers and inside recurrent cells alike, as gates too.
  */
 import * as v from 'valibot';
-import { constant, type Expression } from '../compute/expression.js';
-import type { CellActivation } from '../compute/operations/index.js';
+import { nearestName, parseOptions } from '../options.js';
+import type { Activation, AdjustableActivation } from './activations/activation.js';
+import * as bounded from './activations/bounded.js';
+import * as rectifying from './activations/rectifying.js';
+import * as smooth from './activations/smooth.js';
+import * as unbounded from './activations/unbounded.js';
 
-export interface Activation extends CellActivation {
-  readonly name: string;
-  /** In a model file an activation is its name. */
-  toJSON(): string;
-}
+export { type Activation, type AdjustableActivation, activation } from './activations/activation.js';
 
 /**
- * Makes an activation of a formula. It runs as fast as the built-in ones; a model that uses it can be trained and
- * run, but a model file holds only its name.
+ * All built-in activations by name. In options each is its name, `'leakyRelu'`; those with settings are also
+ * `activations.leakyRelu.with({ slope: 0.2 })` or plain data, `{ name: 'leakyRelu', slope: 0.2 }`.
  *
- * @example
- * const cube = activation('cube', (x) => x.mul(x).mul(x));
- * layers.dense({ units: 3, activation: cube });
+ * - bounded: `sigmoid`, `tanh`, `softsign`, `hardSigmoid`, `hardSigmoidFifth`, `sparseSigmoid`, `hardTanh({ minimum = -1,
+ *   maximum = 1 })`, `rationalTanh`, `rectifiedTanh`
+ * - rectifying: `relu`, `relu6`, `leakyRelu({ slope = 0.01 })`, `thresholdedRelu({ threshold = 1, value = 0 })`,
+ *   `elu({ alpha = 1 })`, `selu`, `celu({ alpha = 1 })`
+ * - smooth: `softplus({ beta = 1, threshold })`, `squareplus({ b = 4 })`, `sparsePlus`, `gelu`, `geluTanh`, `swish` (SiLU),
+ *   `hardSwish`, `mish`, `logSigmoid`
+ * - others: `identity`, `cube`, `exponential`, `tanhShrink`, `softShrink({ lambda = 0.5 })`, `hardShrink({ lambda = 0.5 })`
+ *
+ * Those that learn or draw something are layers: `layers.parametricRelu`. `'softmax'` and `'logSoftmax'`, which look at all
+ * features of a step, are activations of `layers.dense` and `layers.activation` only.
  */
-export const activation = (name: string, expression: (x: Expression) => Expression): Activation =>
-  numbered(0, name, expression);
+export const activations = { ...bounded, ...rectifying, ...smooth, ...unbounded } as const;
 
-/** The number is that by which the kernels of recurrent cells know an activation; 0: by its expression. */
-const numbered = (kind: Activation['kind'], name: string, expression: (x: Expression) => Expression): Activation => ({
-  kind,
-  name,
-  expression,
-  toJSON: () => name,
-});
+type Activations = typeof activations;
+type Name = keyof Activations;
+/** A name and settings as plain data. */
+type Settings = {
+  [N in Name]: { readonly name: N } & (Activations[N] extends AdjustableActivation<infer S> ? Partial<S> : unknown);
+}[Name];
 
-/** 1 / (1 + exp(-x)) */
-export const sigmoid = numbered(1, 'sigmoid', (x) => x.sigmoid());
-/** Hyperbolic tangent. */
-export const tanh = numbered(2, 'tanh', (x) => x.tanh());
-/** x / (1 + |x|) */
-export const softsign = numbered(5, 'softsign', (x) => x.div(x.abs().add(1)));
-/** max(x, 0); the gradient at 0 is 0, as in PyTorch. */
-export const relu = numbered(3, 'relu', (x) => x.max(0));
-/** x */
-export const identity = numbered(4, 'identity', (x) => x);
-/** x / 6 + 1/2 within [0, 1], as in PyTorch and Keras 3 (Keras 2: 0.2 x + 1/2). */
-export const hardSigmoid = activation('hardSigmoid', (x) => x.div(6).add(0.5).max(0).min(1));
-/** x above 0, else exp(x) - 1; Clevert, Unterthiner and Hochreiter 2015 with alpha = 1. */
-export const elu = activation('elu', (x) => constant(0).less(x).select(x, x.exp().sub(1)));
+const functionsOfSteps = ['softmax', 'logSoftmax'] as const;
+const names = Object.keys(activations) as Name[];
 
-/** All built-in activations by name. */
-export const activations = { sigmoid, tanh, softsign, relu, identity, hardSigmoid, elu } as const;
-
-const names = Object.keys(activations) as (keyof typeof activations)[];
-const own = v.custom<Activation>(
-  (value) => typeof value === 'object' && value !== null && 'expression' in value && 'name' in value,
-  'an activation',
+/** The schema of an activation in a layer's options: a name, what `activation` or `with` makes, or a name with settings. */
+export const activationOption = v.pipe(
+  v.custom<Name | Activation | Settings>((given) => isOneOf(names, given), expected(names)),
+  v.transform(resolve),
 );
-
-/** The schema of an activation in a layer's options: a name, or what `activation` makes. */
-export const activationOption = v.union([v.picklist(names), own]);
 export type ActivationOption = v.InferOutput<typeof activationOption>;
 
-/** As `activationOption`, and `'softmax'`, which is no scalar function: it looks at all features of a step. */
-export const outputActivationOption = v.union([v.picklist([...names, 'softmax']), own]);
+const outputNames = [...names, ...functionsOfSteps];
+/** As `activationOption`, and what is no scalar function: it looks at all features of a step. */
+export const outputActivationOption = v.pipe(
+  v.custom<Name | (typeof functionsOfSteps)[number] | Activation | Settings>(
+    (given) => isOneOf(outputNames, given),
+    expected(outputNames),
+  ),
+  v.transform(resolve),
+);
 export type OutputActivationOption = v.InferOutput<typeof outputActivationOption>;
 
 /** The activation that an option stands for. */
 export const activationOf = (option: ActivationOption): Activation =>
   typeof option === 'string' ? activations[option] : option;
+
+/** Whether a model file may hold an activation by its name: no other has that, or it is that one, whatever its settings. */
+export function ownsItsName(value: Activation): boolean {
+  if (!outputNames.some((name) => name === value.name)) return true;
+  const builtIn: Activation | undefined = new Map<string, Activation>(Object.entries(activations)).get(value.name);
+  return builtIn !== undefined && (builtIn === value || 'with' in value);
+}
+
+/** Whether it is what `activation` makes. */
+export const isActivation = (given: unknown): given is Activation =>
+  typeof given === 'object' && given !== null && 'expression' in given && 'name' in given;
+
+function isOneOf(known: readonly string[], given: unknown): boolean {
+  if (typeof given === 'string') return known.includes(given);
+  if (isActivation(given)) return true;
+  if (typeof given !== 'object' || given === null || !('name' in given)) return false;
+  return names.some((name) => name === given.name);
+}
+
+/** What an option must be, with the nearest name. */
+function expected(known: readonly string[]): (issue: v.CustomIssue) => string {
+  return ({ input }) => {
+    const name = typeof input === 'object' && input !== null && 'name' in input ? input.name : input;
+    const nearest = typeof name === 'string' ? ` (did you mean '${nearestName(name, known)}'?)` : '';
+    return `the name of an activation${nearest}, what activation() makes, or { name, ...settings }`;
+  };
+}
+
+/** Plain data becomes the activation that it describes. */
+function resolve<Named extends string>(given: Named | Activation | Settings): Named | Activation {
+  if (typeof given === 'string' || isActivation(given)) return given;
+  const { name, ...settings } = given;
+  const found: Activation | AdjustableActivation<object> = activations[name];
+  if ('with' in found) return found.with(settings);
+  parseOptions(withoutSettings, settings, `activations.${name}`);
+  return found;
+}
+
+const withoutSettings = v.strictObject({});

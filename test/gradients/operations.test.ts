@@ -6,6 +6,7 @@ import { input, reshape, type Value } from '../../src/compute/graph.js';
 import {
   concatenate,
   embedding,
+  logSoftmax,
   map,
   matmul,
   oneHot,
@@ -20,6 +21,8 @@ import {
 } from '../../src/compute/operations/index.js';
 import type { Shape } from '../../src/compute/tensor.js';
 import { tensor } from '../../src/compute/tensor.js';
+import { exact } from '../network/engines.js';
+import { evaluateGraph } from '../network/evaluate-graph.js';
 import { expectGradients, noise } from './finite-differences.js';
 
 /** A loss that weighs every element of the values differently: the square of their sum with irregular weights. */
@@ -135,18 +138,46 @@ describe('reduce', () => {
     );
   });
 
-  test('a maximum has none', () => {
-    const x = input('x', [3], 'f32');
-    expect(() => gradients(reduceMaximum(x, { axis: 'all' }), [x])).toThrow(
-      expect.objectContaining({ code: 'invalid-argument', message: 'reduceMaximum has no gradient.' }),
-    );
+  for (const axis of ['all', 'rows', 'columns'] as const) {
+    test(`maximum of an expression of stretched values: ${axis}`, async () => {
+      await expectGradients({ full: noise([2, 3, 4], 1), columns: noise([4], 2) }, ({ full, columns }) =>
+        weigh(reduceMaximum([full!, columns!], { axis, scale: -0.3, expression: (x, c) => x.mul(c).exp() })),
+      );
+    });
+  }
+
+  test('equal maxima share the gradient', async () => {
+    const given = { x: tensor([2, 1, 2, 0, 2, 1], [2, 3]) };
+    const { gradient } = await evaluateGraph(exact, given, ({ x }) => {
+      const largest = reduceMaximum(x!, { axis: 'columns' });
+      return { gradient: gradients(reduceSum(largest, { axis: 'all' }), [x!])[0]! };
+    });
+    expect([...gradient!.data]).toEqual([0.5, 0, 0.5, 0, 1, 0]);
+  });
+
+  test('nothing flows through a floor', async () => {
+    const given = { x: tensor([2.5, 1.5], [2]) };
+    const { gradient } = await evaluateGraph(exact, given, ({ x }) => {
+      const whole = map((a) => a.floor(), x!);
+      return {
+        gradient: gradients(
+          reduceSum(
+            map((a, w) => a.mul(w), x!, whole),
+            { axis: 'all' },
+          ),
+          [x!],
+        )[0]!,
+      };
+    });
+    expect([...gradient!.data]).toEqual([2, 1]);
   });
 });
 
-describe('softmax', () => {
+describe('softmax and its logarithm', () => {
   for (const shape of [[2, 3, 4], [5], [3, 1]] as Shape[]) {
     test(`of [${shape}]`, async () => {
       await expectGradients({ x: noise(shape, 1, 2) }, ({ x }) => weigh(softmax(x!)));
+      await expectGradients({ x: noise(shape, 1, 2) }, ({ x }) => weigh(logSoftmax(x!)));
     });
   }
 

@@ -7,7 +7,7 @@ import { tensor } from '../../src/compute/tensor.js';
 import { byteVocabulary } from '../../src/data/vocabulary.js';
 import { MnemeError } from '../../src/errors.js';
 import { loadModel, sequential } from '../../src/model/sequential.js';
-import { activation } from '../../src/network/activations.js';
+import { activation, activations } from '../../src/network/activations.js';
 import { layers } from '../../src/network/layers/index.js';
 import { onBothEngines, reference } from './engines.js';
 import { small, valuesOf, vocabulary } from './small-model.js';
@@ -66,9 +66,9 @@ describe('a saved model', () => {
   });
 
   it('keeps what initializers and activations its layers name', async () => {
-    const cube = activation('cube', (x) => x.mul(x).mul(x));
+    const tripled = activation('tripled', (x) => x.mul(3));
     const model = sequential(
-      [layers.dense({ units: 2, activation: cube }), layers.dense({ units: 1, activation: 'softsign' })],
+      [layers.dense({ units: 2, activation: tripled }), layers.dense({ units: 1, activation: 'softsign' })],
       {
         input: { features: 3 },
         engine: reference(),
@@ -79,9 +79,47 @@ describe('a saved model', () => {
       code: 'file-invalid',
       message: expect.stringMatching(/layer 1:.*activation/),
     });
-    const again = await loadModel(directory, { engine: reference(), activations: [cube] });
+    const again = await loadModel(directory, { engine: reference(), activations: [tripled] });
     const x = tensor([1, 2, 3], [1, 1, 3]);
     expect(await again.predict(x)).toEqual(await model.predict(x));
+  });
+
+  it('keeps activations with their settings, in cells, gates and layers', async () => {
+    const { leakyRelu, hardTanh } = activations;
+    const model = sequential(
+      [
+        layers.gru({
+          units: 2,
+          activation: hardTanh.with({ maximum: 2 }),
+          gateActivation: { name: 'softplus', beta: 2 },
+        }),
+        layers.dense({ units: 2, activation: leakyRelu.with({ slope: 0.5 }) }),
+        layers.dense({ units: 2, activation: 'logSoftmax' }),
+      ],
+      { input: { features: 3 }, engine: reference() },
+    );
+    await model.save(directory);
+    const [gru, leaky] = description().layers;
+    expect(gru.options).toMatchObject({
+      activation: { name: 'hardTanh', minimum: -1, maximum: 2 },
+      gateActivation: { name: 'softplus', beta: 2 },
+    });
+    expect(leaky.options).toMatchObject({ activation: { name: 'leakyRelu', slope: 0.5 } });
+    const x = tensor([1, -2, 3], [1, 1, 3]);
+    expect(await (await load()).predict(x)).toEqual(await model.predict(x));
+  });
+
+  it('says which setting of an activation in a file is none', async () => {
+    await sequential([layers.dense({ units: 1, activation: { name: 'leakyRelu', slope: 0.5 } })], {
+      input: { features: 3 },
+      engine: reference(),
+    }).save(directory);
+    const file = join(directory, 'model.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"slope"', '"slop"'));
+    await expect(load()).rejects.toMatchObject({
+      code: 'file-invalid',
+      message: expect.stringMatching(/layer 1: activations.leakyRelu: unknown option 'slop'. Did you mean 'slope'/),
+    });
   });
 
   it('does not take an initializer for an activation of that name', async () => {
@@ -102,6 +140,12 @@ describe('a saved model', () => {
       engine: reference(),
     });
     await expect(model.save(directory)).rejects.toThrow(/dense cannot be saved: its activation is called 'tanh'/);
+    const softmax = activation('softmax', (x) => x.mul(2));
+    const other = sequential([layers.dense({ units: 2, activation: softmax })], {
+      input: { features: 3 },
+      engine: reference(),
+    });
+    await expect(other.save(directory)).rejects.toThrow(/dense cannot be saved: its activation is called 'softmax'/);
     expect(() => readdirSync(directory)).toThrow();
   });
 

@@ -2,7 +2,6 @@
  * The operations `map` (expressions, element by element) and `reduce` (the sum or the largest of an expression), whose
  * gradients are made of each other. Inputs stretch over a full shape as `broadcast.ts` says.
  */
-import { MnemeError } from '../../errors.js';
 import {
   constant,
   countOperations,
@@ -10,6 +9,7 @@ import {
   type Expression,
   encode,
   floatBits,
+  simplify,
   variable,
 } from '../expression.js';
 import { makeNode, type Node, type Operation, reshape, type Specification, type Value } from '../graph.js';
@@ -119,9 +119,10 @@ export const reduceOperation: Operation = {
   gradient: (node, [dy], wanted) => {
     const { kind, axis, scale, expression, shape } = reduceAttributes(node.attributes);
     if (!dy) return [];
-    if (kind === 'maximum') throw new MnemeError('invalid-argument', 'reduceMaximum has no gradient.');
     // One a row again, so that it stretches over the full shape.
-    const upstream = axis === 'columns' ? reshape(dy, [...leadingOf({ shape }), 1]) : dy;
+    const stretched = (value: Value) => (axis === 'columns' ? reshape(value, [...leadingOf({ shape }), 1]) : value);
+    const upstream = stretched(dy);
+    if (kind === 'maximum') return [gradientOfMaximum(node, axis, upstream, stretched)];
     const factor = variable(node.inputs.length).mul(scale);
     return inputGradients(node, wanted, shape, [upstream], (input) => factor.mul(differentiate(expression, input)));
   },
@@ -152,16 +153,47 @@ function inputGradients(
   const inputs = node.inputs as readonly Value[];
   const values = [...inputs, ...upstream];
   const stretches = inputs.map((input) => stretchOf('gradient', input.shape, shape));
-  const full = inputs.flatMap((_, index) => (wanted[index] && stretches[index] === 'full' ? [index] : []));
-  const maps = full.length > 0 ? mapExpressions(full.map(gradientOf), values, { shape }) : [];
+  const expressions = inputs.map((_, index) => {
+    const expression = wanted[index] ? simplify(gradientOf(index)) : constant(0);
+    // Through comparisons, `sign` and `floor` nothing flows, and what lies before them need not be differentiated.
+    return expression.kind === 'constant' && expression.number === 0 ? undefined : expression;
+  });
+  const full = inputs.flatMap((_, index) => (expressions[index] && stretches[index] === 'full' ? [index] : []));
+  const maps =
+    full.length > 0
+      ? mapExpressions(
+          full.map((index) => expressions[index]!),
+          values,
+          { shape },
+        )
+      : [];
   return inputs.map((input, index) => {
-    const stretch = stretches[index]!;
-    if (!wanted[index]) return undefined;
+    const [stretch, expression] = [stretches[index]!, expressions[index]];
+    if (!expression) return undefined;
     if (stretch === 'full') return maps[full.indexOf(index)];
     const axis = ({ scalar: 'all', columns: 'rows', rows: 'columns' } as const)[stretch];
-    const sum = { kind: 'sum', axis, scale: 1, expression: gradientOf(index), shape } as const;
+    const sum = { kind: 'sum', axis, scale: 1, expression, shape } as const;
     return reshape(reduceExpression(values, sum), input.shape);
   });
+}
+
+/**
+ * What flows into a largest number goes to the element that is it, in equal parts where several are. The element is the
+ * argument itself: `reduceMaximum` sees to that, for computed anew it might differ in its last bit.
+ */
+function gradientOfMaximum(
+  { inputs: [x], outputs: [y] }: Node,
+  axis: ReduceAxis,
+  upstream: Value,
+  stretched: (value: Value) => Value,
+): Value {
+  const isLargest = variable(0).equal(variable(1));
+  const largest = stretched(y!);
+  const { shape } = x!;
+  const ties = { kind: 'sum', axis, scale: 1, expression: isLargest, shape } as const;
+  const count = stretched(reduceExpression([x!, largest], ties));
+  const share = isLargest.select(variable(2).div(variable(3)), 0);
+  return mapExpressions([share], [x!, largest, upstream, count], { shape })[0]!;
 }
 
 /** Limits of expression code. */

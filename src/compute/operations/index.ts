@@ -22,6 +22,7 @@ export { filled } from './elementwise.js';
 export { embedding } from './embedding.js';
 export { finite } from './finite.js';
 export { increment } from './increment.js';
+export { logSoftmax } from './log-softmax.js';
 export { guardedMap, map, provenMap } from './map.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export { oneHot } from './one-hot.js';
@@ -31,7 +32,7 @@ export { type ReduceOptions, reduceMaximum, reduceSum } from './reduce.js';
 export { sample } from './sample.js';
 export { pad, slice } from './slice.js';
 export { softmax } from './softmax.js';
-export { softmaxCrossEntropy } from './softmax-cross-entropy.js';
+export { type SoftmaxCrossEntropyOptions, softmaxCrossEntropy } from './softmax-cross-entropy.js';
 export { transpose } from './transpose.js';
 
 /** One entry an operation, by its name in programs; in the order of docs/architecture.md. */

@@ -1,7 +1,7 @@
 /** A function applied to what comes in. */
 import * as v from 'valibot';
 import type { Value } from '../../compute/graph.js';
-import { map, softmax } from '../../compute/operations/index.js';
+import { logSoftmax, map, softmax } from '../../compute/operations/index.js';
 import { parseOptions } from '../../options.js';
 import { activationOf, type OutputActivationOption, outputActivationOption } from '../activations.js';
 import { featuresOf, type Layer, none } from './layer.js';
@@ -10,7 +10,7 @@ const schema = v.strictObject({ activation: outputActivationOption });
 export type ActivationOptions = v.InferInput<typeof schema>;
 
 /**
- * Applies an activation to every number, or 'softmax' to the features of every step. The shape stays.
+ * Applies an activation to every number, or 'softmax' or 'logSoftmax' to the features of every step. The shape stays.
  *
  * @throws {MnemeError} `invalid-option`
  * @example
@@ -35,6 +35,7 @@ export function activation(options: ActivationOptions): Layer {
 export function activate(option: OutputActivationOption, value: Value): Value {
   if (option === 'identity') return value;
   if (option === 'softmax') return softmax(value);
+  if (option === 'logSoftmax') return logSoftmax(value);
   const { expression } = activationOf(option);
   return map((x) => expression(x), value);
 }
