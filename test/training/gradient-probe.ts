@@ -2,13 +2,10 @@
 import type { Engine } from '../../src/compute/engine/engine.js';
 import { map, reduceSum } from '../../src/compute/operations/index.js';
 import { type NumericArray, tensor } from '../../src/compute/tensor.js';
-import type { ClipOptions } from '../../src/network/clipping.js';
 import type { Layer } from '../../src/network/layers/layer.js';
 import type { Loss } from '../../src/network/losses/loss.js';
 import { createNetwork, type Network } from '../../src/network/network.js';
-import type { Schedule } from '../../src/network/schedules.js';
-import type { Updater } from '../../src/network/updaters/updater.js';
-import { createTrainer } from '../../src/training/trainer.js';
+import { createTrainer, type TrainerOptions } from '../../src/training/trainer.js';
 
 /** Σ p·x: its gradient for p is x. */
 const product = (count: number): Layer => ({
@@ -34,7 +31,7 @@ export async function trajectory(
   engine: Engine,
   start: NumericArray,
   gradients: readonly NumericArray[],
-  options: { readonly updater: Updater; readonly clip?: ClipOptions; readonly schedule?: Schedule },
+  options: Omit<TrainerOptions, 'loss'>,
 ): Promise<{ parameters: NumericArray[]; norms: number[] }> {
   const count = start.length;
   const network: Network = createNetwork([product(count)], { input: { features: count, sequence: false }, engine });
