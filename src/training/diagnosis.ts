@@ -8,7 +8,7 @@ import type { Batch } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import type { BatchShape } from './batch-shape.js';
-import { inputsFor, portsOf } from './engine-numbers.js';
+import { inputsFor } from './engine-numbers.js';
 import type { TrainingRule } from './rule.js';
 import { differentiated } from './train-step.js';
 
@@ -19,13 +19,15 @@ export interface Suspect {
   /** From 1. */
   readonly step: number;
   readonly memories: Submission['memories'];
+  /** What was given to it, by port. */
+  readonly ports: Parameters<typeof inputsFor>[2];
 }
 
 /** The error that names the cause. */
 export async function diagnose(
   network: NetworkContract,
   rule: TrainingRule,
-  { batch, shape, step, memories }: Suspect,
+  { batch, shape, step, memories, ports }: Suspect,
   name: string,
 ): Promise<MnemeError> {
   const tell = (cause: string, remedy: string) =>
@@ -48,10 +50,7 @@ export async function diagnose(
   const outputs = await network.stream.submit({
     program,
     memories,
-    inputs: inputsFor(network.engine, program, {
-      ...portsOf(batch),
-      ...rule.loss.constants,
-    }),
+    inputs: inputsFor(network.engine, program, ports),
   });
   const first = program.program.outputs.map((port) => port.name).find((label) => outputs[label]!.data[0] === 0);
   if (first?.startsWith('parameter')) return tell(`${first} holds NaN or Infinity`, 'Set it anew.');
@@ -83,17 +82,14 @@ function* suspects(
   }
 }
 
-/** The first number of a batch that is not finite, in words. */
-export function strangeData(batch: Batch): string | undefined {
-  return (
-    strangeTensor('inputs', batch.inputs) ??
-    strangeTensor('targets', batch.targets) ??
-    (batch.mask && strangeTensor('mask', batch.mask))
-  );
-}
+/** The first number of a batch that is not finite, in words; of the targets, only those that its mask lets count. */
+export const strangeData = ({ inputs, targets, mask }: Batch): string | undefined =>
+  strangeTensor('inputs', inputs) ?? strangeTensor('targets', targets, mask);
 
-function strangeTensor(name: string, { shape, data }: Tensor): string | undefined {
-  const index = data.findIndex((value) => !Number.isFinite(value));
+function strangeTensor(name: string, { shape, data }: Tensor, mask?: Tensor): string | undefined {
+  const each = mask ? data.length / mask.data.length : 1;
+  const counts = (index: number) => mask?.data[Math.floor(index / each)] !== 0;
+  const index = data.findIndex((value, place) => !Number.isFinite(value) && counts(place));
   if (index < 0) return undefined;
   const position: number[] = [];
   let rest = index;

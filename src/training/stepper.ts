@@ -6,6 +6,7 @@ import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import { rateAt } from '../network/rates.js';
 import type { Progress, Schedule } from '../network/schedules.js';
+import { timesAveraged } from '../network/weight-averaging.js';
 import { batchShape } from './batch-shape.js';
 import { diagnose, type Suspect } from './diagnosis.js';
 import { inputsFor, portsOf, reals } from './engine-numbers.js';
@@ -45,6 +46,7 @@ export class Stepper {
   #queued = 0;
   /** A step failed and nobody has acknowledged it yet: whatever comes behind it must not run. */
   #failed = false;
+  #suspended: string | undefined;
 
   constructor(network: NetworkContract, rule: TrainingRule, schedule: Schedule) {
     this.#network = network;
@@ -73,6 +75,7 @@ export class Stepper {
    */
   async submit(batch: Batch, position: Position): Promise<StepResult> {
     if (this.#failed) throw behindFailure();
+    this.#checkWorking();
     try {
       return await this.#run(batch, position);
     } catch (error) {
@@ -125,6 +128,41 @@ export class Stepper {
     this.#completed = iteration;
   }
 
+  /**
+   * Reads the averages of the trained parameters behind the steps queued so far.
+   * @throws {MnemeError} `invalid-argument` if nothing is averaged, `insufficient-data` if nothing was yet
+   */
+  readAverage(): Promise<NumericArray> {
+    const { average, count } = this.#rule;
+    const offset = updaterLayout(this.#rule).average;
+    if (!average || offset === undefined) {
+      throw new MnemeError(
+        'invalid-argument',
+        "This trainer averages no weights: give createTrainer the option average: { kind: 'exponential' }.",
+      );
+    }
+    const { update } = positionOf(this.#rule, this.#completed + this.#queued);
+    if (timesAveraged(average, update - 1) === 0) {
+      throw new MnemeError(
+        'insufficient-data',
+        `No weights were averaged in ${update - 1} updates: the first are those after update ${average.from + average.every}.`,
+      );
+    }
+    return this.#network.stream.read(this.#updaterMemory(), offset, count, 'f32');
+  }
+
+  /**
+   * Refuses steps until the returned function is called: the parameters are not those to be trained.
+   * @throws {MnemeError} `busy` if they are refused already
+   */
+  suspend(what: string): () => void {
+    this.#checkWorking();
+    this.#suspended = what;
+    return () => {
+      this.#suspended = undefined;
+    };
+  }
+
   dispose(): void {
     this.#updater?.dispose();
     this.#updater = undefined;
@@ -146,20 +184,21 @@ export class Stepper {
       trainStep(this.#network, this.#rule, shape, kind),
     );
     const memories = { parameters, updater: this.#updaterMemory(), state };
-    const inputs = inputsFor(engine, program, {
+    const ports = {
       ...portsOf(batch),
       sequence: reals(engine, [sequence % sequenceModulus]),
       ...this.#numbers(ruleScalars(this.#rule, { first }, progress, factor)),
       ...this.#numbers(ratesAt(this.#network.scheduledRates, progress)),
       ...this.#rule.loss.constants,
-    });
+    };
+    const inputs = inputsFor(engine, program, ports);
     this.#queued += 1;
     try {
       const outputs = await stream.submit({ program, memories, inputs });
       if (outputs.finite!.data[0] === 0) {
         if (this.#failed) throw behindFailure();
         this.#failed = true;
-        const suspect: Suspect = { batch, shape, step: sequence + 1, memories };
+        const suspect: Suspect = { batch, shape, step: sequence + 1, memories, ports };
         throw await diagnose(this.#network, this.#rule, suspect, this.#name);
       }
       this.#completed += 1;
@@ -172,6 +211,11 @@ export class Stepper {
     } finally {
       this.#queued -= 1;
     }
+  }
+
+  #checkWorking(): void {
+    if (this.#suspended === undefined) return;
+    throw new MnemeError('busy', `${this.#suspended} is still running on this trainer: wait until it has ended.`);
   }
 
   #numbers(values: Readonly<Record<string, number>>): Record<string, NumericArray> {

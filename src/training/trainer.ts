@@ -1,14 +1,15 @@
 /** Training: a network, a loss and an updater, brought together. */
 import * as v from 'valibot';
+import type { NumericArray } from '../compute/tensor.js';
 import type { Batch, Batches } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
-import type { Loss } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
 import type { Progress, Schedule } from '../network/schedules.js';
 import { parseOptions, wholeNumber } from '../options.js';
+import { readAll, withTrained, writeAll } from './averages.js';
 import { type FitOptions, runFit } from './fit.js';
 import type { History } from './listener.js';
-import { ruleEntries, trainingRule } from './rule.js';
+import { ruleEntries, type TrainingRule, trainingRule } from './rule.js';
 import { Stepper, type StepResult } from './stepper.js';
 import { checkBatch, checkBatches, networkOf, type Trainable } from './trainable.js';
 
@@ -25,12 +26,22 @@ export type TrainerOptions = v.InferInput<typeof schema>;
  * @param subject a model or network
  * @param options
  * - `loss`, `updater`
- * - `clip`: `{ globalNorm, epsilon? }` or `{ element }`; default none
+ * - `clip`: what keeps the gradient small, such as `{ globalNorm: 5 }`: see `ClipOptions`. Default nothing
+ * - `regularization`: `{ l1, l2, decay }`, each a number for all weights but biases, or by weight group: see
+ *   `RegularizationOptions`. Losses that are told do not contain the penalties. Default none
+ * - `constraints`: what weights must satisfy after every update: one of `constraints` for all weights but biases, or by
+ *   weight group: `{ recurrent: constraints.maxNorm({ maximum: 3 }) }`. Default none
+ * - `layers`: by layer name, what is different for a layer: see `LayerTrainingOptions`. A frozen layer costs neither its
+ *   gradient nor updater states, and drops and draws as it does while training
+ * - `gradientNoise`: see `GradientNoiseOptions`. Default none
+ * - `accumulate`: batches whose gradients are averaged for one update, at least 1, default 1. Each counts alike, whatever
+ *   its size. Schedules and the updater count updates; a group that the end of a fit interrupts goes on in the next one
+ * - `average`: averages of the weights, for `adoptAverage` and `withAverage`: see `AveragingOptions`. Default none
  * - `schedule`: factor of the learning rate over time, default `schedules.constant()`
  * - `truncation`: the gradient flows back over that many steps at most (truncated backpropagation through time,
  *   Williams and Peng 1990): longer sequences are cut, with one update a piece, the state carried over and not
  *   differentiated through. Default: whole sequences
- * @throws {MnemeError} `invalid-option`, `invalid-argument` if it is neither a model nor a network
+ * @throws {MnemeError} `invalid-option`, also for a layer that there is not; `invalid-argument` if it is neither a model nor a network
  * @example
  * const trainer = createTrainer(model, {
  *   loss: losses.softmaxCrossEntropy(),
@@ -46,7 +57,7 @@ export function createTrainer(subject: NetworkContract | Trainable, options: Tra
 export class Trainer {
   readonly network: NetworkContract;
   readonly #subject: NetworkContract | Trainable;
-  readonly #loss: Loss;
+  readonly #rule: TrainingRule;
   readonly #truncation: number | undefined;
   readonly #options: TrainerOptions;
   readonly #stepper: Stepper;
@@ -65,9 +76,9 @@ export class Trainer {
     }
     this.#options = options;
     this.#subject = subject;
-    this.#loss = rule.loss;
     this.#truncation = truncation;
-    this.#stepper = new Stepper(this.network, trainingRule(this.network, rule), schedule);
+    this.#rule = trainingRule(this.network, rule);
+    this.#stepper = new Stepper(this.network, this.#rule, schedule);
   }
 
   /** Updates that took effect since this trainer was made: steps, where gradients are not accumulated. */
@@ -112,7 +123,7 @@ export class Trainer {
       return await runFit(
         {
           network,
-          loss: this.#loss,
+          loss: this.#rule.loss,
           stepper: this.#stepper,
           truncation: this.#truncation,
           options: this.#options,
@@ -146,6 +157,63 @@ export class Trainer {
       this.#single -= 1;
       if (this.#single === 0) this.#release();
     }
+  }
+
+  /**
+   * All parameters, one flat copy in the order of the network's layout, with their averages in place of those that are
+   * trained. Whole after the steps queued so far.
+   *
+   * @throws {MnemeError} `invalid-argument` without the option `average`, `insufficient-data` before the first update
+   *   that is averaged
+   */
+  async averagedParameters(): Promise<Float32Array> {
+    return Float32Array.from(await this.#averages());
+  }
+
+  /**
+   * The network goes on with the averaged weights: to be called when training has ended, before the model is saved.
+   *
+   * @throws {MnemeError} as `averagedParameters`; `busy` while a fit runs
+   * @example
+   * await trainer.fit(batches, { epochs: 10 });
+   * await trainer.adoptAverage();
+   * await model.save('book.mneme');
+   */
+  async adoptAverage(): Promise<void> {
+    const release = this.network.occupy('adoptAverage');
+    try {
+      await writeAll(this.network, await this.#averages());
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * Does something while the network has the averaged weights, and puts back those that are trained; no step may run
+   * meanwhile. Listeners may call it.
+   *
+   * @returns what the action gives
+   * @throws {MnemeError} as `averagedParameters`; `busy` within another one. What the action throws goes through
+   * @example
+   * const loss = await trainer.withAverage(() => evaluate(model, validation, { loss: losses.softmaxCrossEntropy() }));
+   */
+  async withAverage<Result>(action: () => Result | Promise<Result>): Promise<Result> {
+    const resume = this.#stepper.suspend('withAverage');
+    try {
+      const [trained, averages] = await Promise.all([readAll(this.network), this.#averages()]);
+      await writeAll(this.network, averages);
+      try {
+        return await action();
+      } finally {
+        await writeAll(this.network, trained);
+      }
+    } finally {
+      resume();
+    }
+  }
+
+  async #averages(): Promise<NumericArray> {
+    return withTrained(this.network, this.#rule.trained, this.#stepper.readAverage());
   }
 
   /** Frees the updater's states. The network stays. */

@@ -3,29 +3,26 @@
  * clipping, noise, the updater, decay and averaging are one guarded map over it. Only where norms of parts are asked for,
  * or where frozen parameters lie in between, there are more instructions.
  */
-import { constant, type Expression } from '../compute/expression.js';
+import type { Expression } from '../compute/expression.js';
 import { input, stored, type Value } from '../compute/graph.js';
 import { map, random } from '../compute/operations/index.js';
-import { clipped, largest, normOf } from '../network/clipping.js';
+import { clipped, normOf } from '../network/clipping.js';
 import { purposeOf } from '../network/purpose.js';
 import { penalized } from '../network/regularization.js';
 import { coefficientAt } from './coefficients.js';
 import { Elements } from './elements.js';
 import { clippedParts, constrainedParts, isOneRange, joined, parametersOf } from './parts.js';
+import { followsNaN, type Permission, permitted } from './refusal.js';
 import type { CoefficientName, TrainingRule } from './rule.js';
 import { rulePorts } from './rule-scalars.js';
 import { updaterLayout } from './updater-arena.js';
 
 /** A step up to its gradient. */
-export interface Step {
+export interface Step extends Permission {
   /** All of the network, in the order of its layout. */
   readonly parameters: readonly Value[];
   /** Of the trained parameters, flat. */
   readonly gradient: Value;
-  readonly loss: Value;
-  /** The number of steps that took effect, and the number that the step expects. */
-  readonly completed: Value;
-  readonly sequence: Value;
   /** The counter of random numbers. */
   readonly draws: Value;
   readonly seed: number;
@@ -44,7 +41,7 @@ export function accumulation(rule: TrainingRule, step: Step): Effect {
   const elements = new Elements();
   const { of } = elements;
   const before = of(accumulated).mul(of(port(rulePorts.accumulated)));
-  const { outputs, finite } = elements.guarded([before.add(of(step.gradient).mul(permission(step, of)))]);
+  const { outputs, finite } = elements.guarded([before.add(of(step.gradient).mul(permitted(step, of, 1)))]);
   return {
     gradientNorm: normOf(step.gradient),
     finite,
@@ -54,12 +51,15 @@ export function accumulation(rule: TrainingRule, step: Step): Effect {
 
 /** The parameters are updated. */
 export function update(rule: TrainingRule, step: Step): Effect {
-  const { updater, gradientNoise, count, trained } = rule;
+  const { updater, clip, gradientNoise, count, trained } = rule;
   const layout = updaterLayout(rule);
   const parameters = parametersOf(rule, step.parameters);
   const early = rule.placement === 'beforeClipping';
-  const gradient = gradientOf(rule, step, early ? parameters : undefined);
-  const gradientNorm = normOf(gradient);
+  const whole = gradientOf(rule, step, early ? parameters : undefined);
+  const gradientNorm = normOf(whole);
+  const byPart = clip !== undefined && 'of' in clip && clip.of !== 'network';
+  const gradient = byPart ? clippedParts(rule, whole, clip) : whole;
+  const norm = clip && 'of' in clip && clip.order !== 2 ? normOf(whole, clip.order) : gradientNorm;
   const average = rule.average && stored('updater', layout.average!, [count], 'f32', 'average');
   const states = layout.states.map(({ name, offset }) =>
     stored('updater', offset, [count], 'f32', `${updater.name}.${name}`),
@@ -68,7 +68,7 @@ export function update(rule: TrainingRule, step: Step): Effect {
   const elements = new Elements();
   const { of } = elements;
   const parameter = of(parameters);
-  const bounded = boundedGradient(rule, gradient, gradientNorm, step, of);
+  const bounded = clipped(byPart ? undefined : clip, of(gradient), of(norm), permitted(step, of, 1));
   const drawn = early ? bounded : withPenalties(rule, bounded, parameter, of);
   const noisy = gradientNoise ? drawn.add(of(noise(rule, step)).mul(of(port(rulePorts.noise)))) : drawn;
   const { change, ...next } = updater.step({
@@ -79,7 +79,9 @@ export function update(rule: TrainingRule, step: Step): Effect {
   });
   const decay = of(port(rulePorts.learningRate)).mul(coefficient(rule, 'decay', of));
   const moved = change!.add(parameter.mul(decay)).mul(coefficient(rule, 'learningRate', of));
-  const updated = parameter.sub(moved);
+  const sum = parameter.sub(moved);
+  // An updater may take no notice of NaN in the gradient, as `noOp` does.
+  const updated = followsNaN(sum, of(gradient)) ? sum : permitted(step, of, sum);
   const constraining = trained.some(({ constraint }) => constraint !== undefined);
   const { outputs, finite } = elements.guarded([
     updated,
@@ -122,22 +124,6 @@ function gradientOf(rule: TrainingRule, { gradient }: Step, parameters: Value | 
   const elements = new Elements();
   const { of } = elements;
   return elements.map(withPenalties(rule, of(mean), of(parameters), of));
-}
-
-/** The gradient clipped, or NaN where the step must not take effect. */
-function boundedGradient(rule: TrainingRule, gradient: Value, norm: Value, step: Step, of: ElementOf): Expression {
-  const { clip } = rule;
-  if (clip && 'of' in clip && clip.of !== 'network') {
-    return of(clippedParts(rule, gradient, clip)).mul(permission(step, of));
-  }
-  const whole = clip && 'of' in clip && clip.order !== 2 ? normOf(gradient, clip.order) : norm;
-  return clipped(clip, of(gradient), of(whole), permission(step, of));
-}
-
-/** 1 where the loss is a number and the step the one that is expected, else NaN: what the gradient is multiplied by. */
-function permission({ loss, completed, sequence }: Step, of: ElementOf): Expression {
-  const isNumber = of(loss).abs().less(largest);
-  return of(completed).equal(of(sequence)).select(isNumber.select(1, Number.NaN), constant(Number.NaN));
 }
 
 const withPenalties = (rule: TrainingRule, gradient: Expression, weight: Expression, of: ElementOf): Expression =>
