@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { type NumericArray, printShape, type Tensor, tensor } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
 import { parseOptions, wholeNumber } from '../options.js';
-import type { Batches } from './batch.js';
+import { type Batches, checkMask } from './batch.js';
 import { permutation } from './permutation.js';
 
 const tensorSchema = v.custom<Tensor>((value) => isTensor(value), 'a tensor');
@@ -13,6 +13,8 @@ const arraysSchema = v.strictObject({
   inputs: tensorSchema,
   /** One row an example: `[examples, time]` or `[examples]` ids, `[examples, time, features]` or `[examples, features]`. */
   targets: tensorSchema,
+  /** Weights of the targets, `[examples, time]` or `[examples]`, at least 0: a target with 0 does not count. Default: all 1. */
+  mask: v.optional(tensorSchema),
   /** Examples in a batch; the last one of a pass may have fewer. */
   batch: wholeNumber(1),
   /** Another order each epoch, fixed by the seed. Default: the order given. */
@@ -23,8 +25,8 @@ export type ArraysOptions = v.InferInput<typeof arraysSchema>;
 /**
  * Cuts examples into batches; `f64` becomes `f32`. Nothing carries over from one batch to the next.
  *
- * @throws {MnemeError} `invalid-option`, `invalid-shape` when inputs and targets differ in number,
- *   `insufficient-data` when there are none
+ * @throws {MnemeError} `invalid-option`, `invalid-shape` when inputs, targets and mask differ in number,
+ *   `invalid-argument` for a mask that holds other than finite numbers of at least 0, `insufficient-data` when there are none
  * @example
  * const batches = arrays({
  *   inputs: tensor(new Float32Array(300 * 60), [300, 60, 1]),
@@ -34,7 +36,7 @@ export type ArraysOptions = v.InferInput<typeof arraysSchema>;
  * });
  */
 export function arrays(options: ArraysOptions): Batches {
-  const { inputs, targets, batch, shuffle } = parseOptions(arraysSchema, options, 'arrays');
+  const { inputs, targets, mask, batch, shuffle } = parseOptions(arraysSchema, options, 'arrays');
   const examples = inputs.shape[0] ?? 0;
   if (examples !== targets.shape[0]) {
     throw new MnemeError(
@@ -49,9 +51,12 @@ export function arrays(options: ArraysOptions): Batches {
       `arrays: there is nothing in inputs ${printShape(inputs.shape)} and targets ${printShape(targets.shape)}.`,
     );
   }
+  // Targets of one axis have one number each.
+  const places = targets.dtype === 'i32' || targets.shape.length === 1 ? targets.shape : targets.shape.slice(0, -1);
+  if (mask) checkMask('arrays', mask, places);
   return {
     length: Math.ceil(examples / batch),
-    tokens: targets.dtype === 'i32' ? targets.data.length : targets.data.length / lastExtent(targets),
+    tokens: places.reduce((product, extent) => product * extent, 1),
     *epoch(epoch) {
       const order = shuffle ? permutation(examples, shuffle.seed, epoch) : undefined;
       for (let start = 0; start < examples; start += batch) {
@@ -59,7 +64,12 @@ export function arrays(options: ArraysOptions): Batches {
           { length: Math.min(batch, examples - start) },
           (_, i) => order?.[start + i] ?? start + i,
         );
-        yield { inputs: gather(inputs, rows), targets: gather(targets, rows), continues: false };
+        yield {
+          inputs: gather(inputs, rows),
+          targets: gather(targets, rows),
+          ...(mask ? { mask: real(gather(mask, rows)) } : {}),
+          continues: false,
+        };
       }
     },
   };
@@ -76,8 +86,8 @@ function gather(source: Tensor, rows: readonly number[]): Tensor {
   return tensor(data, [rows.length, ...source.shape.slice(1)]);
 }
 
-/** Features of a target; targets of one axis have one. */
-const lastExtent = (source: Tensor): number => (source.shape.length > 1 ? source.shape.at(-1)! : 1);
+/** A mask of 0 and 1 may be whole numbers. */
+const real = ({ data, shape }: Tensor): Tensor => tensor(Float32Array.from(data), shape);
 
 function isTensor(value: unknown): value is Tensor {
   if (typeof value !== 'object' || value === null || !('data' in value) || !('shape' in value)) return false;

@@ -1,15 +1,19 @@
 /** What a trainer eats: batches of rows. */
-import type { Tensor } from '../compute/tensor.js';
+import { printShape, type Shape, sameShape, type Tensor } from '../compute/tensor.js';
+import { MnemeError } from '../errors.js';
 import type { Vocabulary } from './vocabulary.js';
 
 export interface Batch {
-  /** `[batch, time]` i32 ids, or `[batch, time, features]` f32. */
+  /**
+   * `[batch, time]` i32 ids, or `[batch, time, features]` f32. All of it must be finite, whatever the mask of the targets
+   * leaves out: a NaN in padding would go through the layers.
+   */
   readonly inputs: Tensor;
   /** `[batch, time]` ids, `[batch, time, features]`, or `[batch]` / `[batch, features]` for one target a row. */
   readonly targets: Tensor;
   /**
    * Weights of the targets, `[batch, time]` or `[batch]` f32, at least 0: a target with 0 does not count and may hold
-   * anything. Absent: all count alike.
+   * anything, NaN and ids outside of the vocabulary included. Absent: all count alike.
    */
   readonly mask?: Tensor | undefined;
   /** True when each row goes on where the same row of the batch before ended: recurrent state is carried over. */
@@ -20,10 +24,30 @@ export interface Batch {
 export interface Batches {
   /** Batches in one pass. */
   readonly length: number;
-  /** Targets in one pass: what losses are averaged over and speeds are counted in. */
+  /** Targets in one pass, masked ones included: what speeds are counted in. */
   readonly tokens: number;
   /** Of the text the ids came from. A trainer hands it to the model it fits, if that has none yet. */
   readonly vocabulary?: Vocabulary;
   /** `epoch` (from 0) selects the shuffling, where there is any. */
   epoch(epoch: number): Iterable<Batch>;
+}
+
+/**
+ * @param rows the shape of the targets without their features
+ * @throws {MnemeError} `invalid-shape` or `invalid-argument` unless the mask holds a finite weight of at least 0 for each
+ *   target
+ */
+export function checkMask(where: string, mask: Tensor, rows: Shape): void {
+  if (!sameShape(mask.shape, rows)) {
+    throw new MnemeError(
+      'invalid-shape',
+      `${where}: the mask holds a weight for each target, ${printShape(rows)}, got ${printShape(mask.shape)}.`,
+    );
+  }
+  const wrong = mask.data.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
+  if (wrong < 0) return;
+  throw new MnemeError(
+    'invalid-argument',
+    `${where}: weights in a mask are finite and at least 0, got ${mask.data[wrong]} at element ${wrong}.`,
+  );
 }

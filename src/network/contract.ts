@@ -37,6 +37,8 @@ export interface NetworkContract {
   program(key: string, build: () => Program): LoadedProgram;
   /** A name that nobody else gets from this network, to begin the keys of one's programs with: `trainer 2`. */
   claimName(what: string): string;
+  /** A name for what programs are made of, for their keys: always the same for one thing, and another for another. */
+  nameOf(thing: object): string;
 
   /** All parameters, one flat copy in the order of `parameterLayout`. */
   readParameters(): Promise<Float32Array>;

@@ -93,6 +93,7 @@ export class Network implements NetworkContract {
   readonly engine: Engine;
   readonly #threads: number | undefined;
   readonly #programs: ProgramCache;
+  readonly #names = new WeakMap<object, string>();
   #stream: Stream | undefined;
   #memory: Memory | undefined;
   #initialized = false;
@@ -154,6 +155,12 @@ export class Network implements NetworkContract {
   claimName(what: string): string {
     this.#claimed += 1;
     return `${what} ${this.#claimed}`;
+  }
+
+  nameOf(thing: object): string {
+    const name = this.#names.get(thing) ?? this.claimName('thing');
+    this.#names.set(thing, name);
+    return name;
   }
 
   get revision(): number {

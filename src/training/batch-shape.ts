@@ -1,6 +1,6 @@
 /** What of a batch its program depends on, and whether the batch fits the network and the loss. */
 import { type Dtype, dtypeOf, printShape, type Shape, sameShape, type Tensor } from '../compute/tensor.js';
-import type { Batch } from '../data/batch.js';
+import { type Batch, checkMask } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { Signal } from '../network/layers/layer.js';
 import type { Loss } from '../network/losses/loss.js';
@@ -44,12 +44,10 @@ export function batchShape(
     );
   }
   const shape = targetShape(network, loss, targets, batch, steps);
-  const rows = shape.shape.slice(0, shape.sequence ? 2 : 1);
-  if (mask && (!sameShape(mask.shape, rows) || dtypeOf(mask.data) === 'i32')) {
-    throw new MnemeError(
-      'invalid-shape',
-      `The mask holds a weight for each target, ${printShape(rows)} (f32), got ${describeTensor(mask)}.`,
-    );
+  if (mask) {
+    checkMask('A batch', mask, shape.shape.slice(0, shape.sequence ? 2 : 1));
+    if (dtypeOf(mask.data) === 'i32')
+      throw new MnemeError('invalid-argument', 'A batch: the mask must be f32, got i32.');
   }
   return { batch, time: steps, targets: shape, masked: mask !== undefined };
 }
@@ -62,12 +60,13 @@ function targetShape(
   time: number | undefined,
 ): BatchShape['targets'] {
   const signal = network.outputSignal;
-  const features = signal.kind === 'vectors' ? signal.features : signal.vocabulary;
+  const classes = signal.kind === 'vectors' ? signal.features : signal.vocabulary;
+  const features = loss.targetFeatures?.(classes) ?? classes;
   const { sequence } = signal;
   const rows = sequence ? [batch, time!] : [batch];
   const ids = dtypeOf(targets.data) === 'i32' && loss.targets.includes('ids');
   if (sameShape(targets.shape, ids ? rows : [...rows, features]) && (ids || dtypeOf(targets.data) !== 'i32')) {
-    return { shape: targets.shape, dtype: ids ? 'i32' : 'f32', limit: ids ? features : undefined, sequence };
+    return { shape: targets.shape, dtype: ids ? 'i32' : 'f32', limit: ids ? classes : undefined, sequence };
   }
   const choices = loss.targets.map((kind) =>
     kind === 'ids' ? `${printShape(rows)} ids (i32)` : `${printShape([...rows, features])} (f32)`,

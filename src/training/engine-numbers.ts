@@ -10,8 +10,14 @@ export const reals = ({ precision }: Engine, values: ArrayLike<number>): Numeric
 /** A batch by the ports it goes to. */
 export const portsOf = ({ inputs, targets, mask }: Batch): Readonly<Record<string, Tensor>> => ({
   input: inputs,
-  targets,
+  targets: mask && targets.data instanceof Int32Array ? countedIds(targets, targets.data, mask) : targets,
   ...(mask ? { mask } : {}),
+});
+
+/** Ids that the mask leaves out may be anything, -100 above all: 0 stands for them, which every loss can look up. */
+const countedIds = (targets: Tensor, ids: Int32Array, mask: Tensor): Tensor => ({
+  ...targets,
+  data: ids.map((id, place) => (mask.data[place] === 0 ? 0 : id)),
 });
 
 /** Of the given inputs those that the program has ports for: a port that nothing depends on is not in it. */

@@ -2,7 +2,8 @@
 import * as v from 'valibot';
 import type { Batches } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
-import { type Loss, lossWeight } from '../network/losses/loss.js';
+import type { Loss } from '../network/losses/loss.js';
+import { lossWeight } from '../network/losses/reduction.js';
 import type { NetworkContract } from '../network/network.js';
 import { parseOptions, wholeNumber } from '../options.js';
 import { batchShape } from './batch-shape.js';
@@ -21,8 +22,9 @@ const schema = v.strictObject({
 export type EvaluateOptions = v.InferInput<typeof schema>;
 
 /**
- * The mean loss over all batches, each weighted by its targets (by its rows for the reduction 'sumOverTime'). Dropout
- * is off; recurrent states are carried where batches continue. The network is not changed.
+ * The mean loss over all batches, each weighted by its targets as far as its mask lets them count (by its rows for the
+ * reduction 'sumOverTime', and all alike for 'sum'). Dropout is off; recurrent states are carried where batches continue.
+ * The network is not changed.
  *
  * @param options `loss`; `signal`: an AbortSignal; `inFlight`: steps queued at once, default 3
  * @throws {MnemeError} `insufficient-data`, `invalid-shape`, `out-of-range`, `not-finite` (which batch, and where in
@@ -39,6 +41,8 @@ export async function evaluate(
   const { loss, signal, inFlight } = parseOptions(schema, options, 'evaluate');
   const network = networkOf(subject, 'evaluate');
   checkBatches(batches, 'evaluate');
+  // Losses that only share their name are different things: another formula, other options.
+  const name = `evaluation/${network.nameOf(loss.origin ?? loss)}/${JSON.stringify(loss.options)}`;
   const states = new CarriedStates(network);
   const queue = new Queue<{ readonly loss: number; readonly weight: number }>(inFlight);
   const sum = { loss: 0, weight: 0 };
@@ -48,8 +52,8 @@ export async function evaluate(
       sum.weight += result.weight;
     }
   };
+  let number = 0;
   try {
-    let number = 0;
     for (const batch of batches.epoch(0)) {
       if (signal?.aborted) throw new MnemeError('aborted', 'evaluate: stopped by its signal.');
       checkBatch(batch);
@@ -57,10 +61,7 @@ export async function evaluate(
       const given = batchShape(network, loss, batch);
       const { memory: state, initialStates } = states.prepare(given.batch, batch);
       const shape = { ...given, initialStates };
-      const program = network.program(
-        `evaluation/${loss.name}/${loss.options.reduction}/${JSON.stringify(shape)}`,
-        () => evaluationStep(network, loss, shape),
-      );
+      const program = network.program(`${name}/${JSON.stringify(shape)}`, () => evaluationStep(network, loss, shape));
       const run = async () => {
         const outputs = await network.stream.submit({
           program,
@@ -75,8 +76,7 @@ export async function evaluate(
           const cause = strangeData(batch) ?? 'the data is finite, but the network does not give finite numbers for it';
           throw new MnemeError('not-finite', `evaluate: the loss of batch ${position} is ${value}: ${cause}.`);
         }
-        const steps = shape.targets.sequence ? (shape.time ?? 1) : 1;
-        return { loss: value, weight: lossWeight(loss.options.reduction, shape.batch, steps) };
+        return { loss: value, weight: lossWeight(loss, batch) };
       };
       take(await queue.add(run()));
     }
@@ -85,6 +85,7 @@ export async function evaluate(
     await queue.settle();
     states.dispose();
   }
-  if (sum.weight === 0) throw new MnemeError('insufficient-data', 'evaluate: there is no batch to evaluate on.');
-  return sum.loss / sum.weight;
+  if (sum.weight > 0) return sum.loss / sum.weight;
+  const missing = number === 0 ? 'there is no batch to evaluate on' : 'no target counts: the masks hold nothing but 0';
+  throw new MnemeError('insufficient-data', `evaluate: ${missing}.`);
 }

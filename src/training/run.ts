@@ -2,7 +2,8 @@
 import type { Batch, Batches } from '../data/batch.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import type { FitProgress } from '../formats/checkpoint-description.js';
-import { type Loss, lossWeight } from '../network/losses/loss.js';
+import type { Loss } from '../network/losses/loss.js';
+import { lossWeight } from '../network/losses/reduction.js';
 import type { NetworkContract } from '../network/network.js';
 import { BestWeights } from './best-weights.js';
 import { plain } from './checkpoint-agreement.js';
@@ -170,11 +171,9 @@ export class Run {
     fraction: number,
     { steps, tokens }: { readonly steps: number; readonly tokens: number },
   ): Promise<Step> {
-    const { stepper, loss, network } = this.#training;
+    const { stepper, loss } = this.#training;
     const result = await stepper.submit(batch, { epoch, fraction, losses: this.#losses() });
-    const rows = batch.inputs.shape[0]!;
-    const weight = lossWeight(loss.options.reduction, rows, targetCount(network, batch) / rows);
-    return { ...result, step: steps, epoch: epoch + 1, tokens, fraction, weight };
+    return { ...result, step: steps, epoch: epoch + 1, tokens, fraction, weight: lossWeight(loss, batch) };
   }
 
   async #record(epoch: number, complete: boolean): Promise<void> {
@@ -189,7 +188,8 @@ export class Run {
       epoch: epoch + 1,
       complete,
       step: this.#steps,
-      trainLoss: this.#pass.loss / this.#pass.weight,
+      // A pass whose targets are all masked has the loss of its steps, 0.
+      trainLoss: this.#pass.weight === 0 ? 0 : this.#pass.loss / this.#pass.weight,
       validationLoss,
       tokensPerSecond: (this.#tokens - this.#pass.tokens) / seconds,
       seconds: this.#watch.elapsed / 1000,

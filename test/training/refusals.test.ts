@@ -163,7 +163,7 @@ describe('one at a time', () => {
       "unknown option 'epoch'. Did you mean 'epochs'",
     );
     expect(() => updaters.adam({ learningrate: 1 } as never)).toThrow("Did you mean 'learningRate'");
-    expect(() => losses.meanSquaredError({ reduction: 'sum' as never })).toThrow(/"mean" \| "sumOverTime"/);
+    expect(() => losses.meanSquaredError({ reduction: 'average' as never })).toThrow(/"mean" \| "sumOverTime"/);
   });
 
   it('fails with disposed after dispose', async () => {

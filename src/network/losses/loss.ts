@@ -1,62 +1,62 @@
-/** What a loss is, and how the losses of single targets become one number. */
-import * as v from 'valibot';
+/** What a loss is. */
 import type { Value } from '../../compute/graph.js';
 import { printShape, sameShape, type Tensor } from '../../compute/tensor.js';
 import { MnemeError } from '../../errors.js';
+import type { Reduction } from './reduction.js';
 
-/** What a loss is given: both time-major, `[time, batch, ...]`, or `[batch, ...]` where the output is no sequence. */
+/** What a loss is given: all time-major, `[time, batch, ...]`, or `[batch, ...]` where the output is no sequence. */
 export interface LossContext {
   /** The output of the last layer. */
   readonly output: Value;
-  /** Of the output's shape (f32), or one id for each row of it (i32). */
+  /** Vectors (f32), or one id for each row of the output (i32). */
   readonly targets: Value;
   /**
    * Weights of the targets, of the output's shape without its last axis (f32): what is 0 does not count, whatever its
-   * output and target are. Absent: all count alike.
+   * output and target are, NaN included. Absent: all count alike.
    */
   readonly mask?: Value | undefined;
   /** The loss's `constants`, where it has any. */
   readonly constants?: Readonly<Record<string, Value>>;
 }
 
+/**
+ * What training minimises. `losses` has those of the field, `loss` makes one of a formula over single numbers; what
+ * neither can say is an object of this form.
+ */
 export interface Loss {
   readonly name: string;
   readonly options: { readonly reduction: Reduction };
-  /** `ids`: targets may be i32 ids, one a row. `vectors`: they may have the shape of the output. */
+  /** `ids`: targets may be i32 ids, one a row. `vectors`: they may be f32, of the shape of the output. */
   readonly targets: readonly ('ids' | 'vectors')[];
+  /** Features of a target that is a vector, given those of the output; absent: as many. */
+  targetFeatures?(features: number): number;
   /** Arrays that the loss needs and that never change, such as the weights of classes. */
   readonly constants?: Readonly<Record<string, Tensor>>;
+  /**
+   * What `apply` depends on beside `options`: losses of the same origin, with equal options, are the same loss, and share
+   * programs. Absent: the loss itself, which shares none.
+   */
+  readonly origin?: object;
+  /**
+   * What the reduction 'mean' divides by: the weight of a batch when the losses of several are averaged. Ids that the mask
+   * leaves out may lie outside the classes. Undefined: the sum of the mask, or the number of targets.
+   */
+  meanWeight?(targets: Tensor, mask: Tensor | undefined): number | undefined;
   /** The loss, `[1]`. */
   apply(context: LossContext): Value;
 }
 
-/**
- * How the losses of single targets become one number:
- * - `mean`: over all steps and rows, as Keras and PyTorch do by default
- * - `sumOverTime`: summed over the steps, mean over the rows of the batch, as DL4J does
- */
-export const reductions = ['mean', 'sumOverTime'] as const;
-export type Reduction = (typeof reductions)[number];
-
-export const reductionSchema = v.strictObject({ reduction: v.optional(v.picklist(reductions), 'mean') });
-export type LossOptions = v.InferInput<typeof reductionSchema>;
-
-/** The factor that a sum over all targets is multiplied by. */
-export function reductionScale({ output }: LossContext, reduction: Reduction): number {
-  const rows = output.shape.slice(0, -1);
-  const batch = rows.at(-1) ?? 1;
-  return 1 / (reduction === 'mean' ? rows.reduce((product, extent) => product * extent, 1) : batch);
-}
-
-/** How many targets (or rows, for 'sumOverTime') a loss of a batch stands for when several are averaged. */
-export const lossWeight = (reduction: Reduction, batch: number, time: number): number =>
-  reduction === 'mean' ? batch * time : batch;
-
-/** @throws {MnemeError} `invalid-shape` unless the targets have the shape of the output */
-export function checkSameShape(name: string, { output, targets }: LossContext): void {
-  if (sameShape(output.shape, targets.shape)) return;
+/** @throws {MnemeError} `invalid-shape` unless the targets are vectors of `features` numbers, by default as the output's */
+export function checkVectors(
+  name: string,
+  { output, targets }: Pick<LossContext, 'output' | 'targets'>,
+  features = output.shape.at(-1)!,
+): void {
+  const expected = [...output.shape.slice(0, -1), features];
+  if (sameShape(expected, targets.shape) && targets.dtype === 'f32') return;
   throw new MnemeError(
     'invalid-shape',
-    `losses.${name}: targets must have the shape of the network's output, ${printShape(output.shape)}, got ${printShape(targets.shape)}.`,
+    `losses.${name}: expected targets ${printShape(expected)} (f32) for a network's output of ${printShape(output.shape)}, ` +
+      `got ${printShape(targets.shape)} (${targets.dtype}).`,
   );
 }
