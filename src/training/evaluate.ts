@@ -2,8 +2,7 @@
 import * as v from 'valibot';
 import type { Batches } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
-import type { Loss } from '../network/losses/loss.js';
-import { lossWeight } from '../network/losses/reduction.js';
+import { type Loss, lossWeight } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
 import { parseOptions, wholeNumber } from '../options.js';
 import { batchShape } from './batch-shape.js';

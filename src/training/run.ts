@@ -2,8 +2,7 @@
 import type { Batch, Batches } from '../data/batch.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import type { FitProgress } from '../formats/checkpoint-description.js';
-import type { Loss } from '../network/losses/loss.js';
-import { lossWeight } from '../network/losses/reduction.js';
+import { type Loss, lossWeight } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
 import { BestWeights } from './best-weights.js';
 import { plain } from './checkpoint-agreement.js';

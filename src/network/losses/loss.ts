@@ -60,3 +60,24 @@ export function checkVectors(
       `got ${printShape(targets.shape)} (${targets.dtype}).`,
   );
 }
+
+/** What a loss of a batch weighs when those of several are averaged: with 'sum' all batches count alike. */
+export function lossWeight(
+  loss: Loss,
+  { targets, mask }: { readonly targets: Tensor; readonly mask?: Tensor | undefined },
+): number {
+  const { reduction } = loss.options;
+  if (reduction === 'sum') return 1;
+  if (reduction === 'sumOverTime') return targets.shape[0]!;
+  return loss.meanWeight?.(targets, mask) ?? (mask ? sumOf(mask) : targetCount(targets));
+}
+
+/** Ids, or vectors along the last axis. */
+const targetCount = ({ dtype, data, shape }: Tensor): number =>
+  dtype === 'i32' ? data.length : data.length / shape.at(-1)!;
+
+function sumOf({ data }: Tensor): number {
+  let sum = 0;
+  for (const value of data) sum += value;
+  return sum;
+}

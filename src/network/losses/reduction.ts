@@ -2,8 +2,6 @@
 import * as v from 'valibot';
 import { reshape, type Value } from '../../compute/graph.js';
 import { filled, map, reduceSum } from '../../compute/operations/index.js';
-import type { Tensor } from '../../compute/tensor.js';
-import type { Loss, LossContext } from './loss.js';
 
 /**
  * With `w` the weight that a mask gives each target, or 1:
@@ -31,7 +29,7 @@ export interface Weighting {
  *   both the mask
  */
 export function weightingOf(
-  { output, mask }: Pick<LossContext, 'output' | 'mask'>,
+  { output, mask }: { readonly output: Value; readonly mask?: Value | undefined },
   reduction: Reduction,
   { weights, divisor }: { weights: Value | undefined; divisor: Value | undefined } = { weights: mask, divisor: mask },
 ): Weighting {
@@ -46,24 +44,3 @@ export function weightingOf(
 
 /** One a row, as `map` and `reduceSum` stretch them over the columns. */
 export const perRow = (weights: Value): Value => reshape(weights, [...weights.shape, 1]);
-
-/** What a loss of a batch weighs when those of several are averaged: with 'sum' all batches count alike. */
-export function lossWeight(
-  loss: Loss,
-  { targets, mask }: { readonly targets: Tensor; readonly mask?: Tensor | undefined },
-): number {
-  const { reduction } = loss.options;
-  if (reduction === 'sum') return 1;
-  if (reduction === 'sumOverTime') return targets.shape[0]!;
-  return loss.meanWeight?.(targets, mask) ?? (mask ? sumOf(mask) : targetCount(targets));
-}
-
-/** Ids, or vectors along the last axis. */
-const targetCount = ({ dtype, data, shape }: Tensor): number =>
-  dtype === 'i32' ? data.length : data.length / shape.at(-1)!;
-
-function sumOf({ data }: Tensor): number {
-  let sum = 0;
-  for (const value of data) sum += value;
-  return sum;
-}
