@@ -29,8 +29,8 @@ const sum: Loss = {
 /** The parameters after each step with the given gradients, and the norm that each step reported. */
 export async function trajectory(
   engine: Engine,
-  start: NumericArray,
-  gradients: readonly NumericArray[],
+  start: ArrayLike<number>,
+  gradients: readonly ArrayLike<number>[],
   options: Omit<TrainerOptions, 'loss'>,
 ): Promise<{ parameters: NumericArray[]; norms: number[] }> {
   const count = start.length;
@@ -51,5 +51,5 @@ export async function trajectory(
   return { parameters, norms };
 }
 
-const numbers = (engine: Engine, values: NumericArray): NumericArray =>
+const numbers = (engine: Engine, values: ArrayLike<number>): NumericArray =>
   engine.precision === 'f64' ? Float64Array.from(values) : Float32Array.from(values);
