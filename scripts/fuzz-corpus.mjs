@@ -1,7 +1,12 @@
-// Writes the programs that the fuzzer of native/fuzz begins with: those of small models while they train, predict and write text,
-// as the compiler makes them, and one program for each operation that models do not use. To be run again after a change of
-// the layout of programs or a new kernel: npm run fuzz:corpus
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+// Writes what the fuzzers begin with, to be run again after a new kernel or a change of the layout of programs or files:
+// npm run fuzz:corpus
+//
+// - native/fuzz/corpus: the programs of small models while they train, predict and write text, as the compiler makes them,
+//   and one program for each operation that models do not use
+// - test/fuzz/corpus: safetensors files, models and checkpoints
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from '../dist/compute/compiler.js';
 import { encodeProgram } from '../dist/compute/engine/encoding.js';
@@ -9,6 +14,7 @@ import { input, stored } from '../dist/compute/graph.js';
 import * as operations from '../dist/compute/operations/index.js';
 import {
   arrays,
+  byteVocabulary,
   createReferenceEngine,
   createTrainer,
   layers,
@@ -17,6 +23,7 @@ import {
   tensor,
   textFromString,
   updaters,
+  writeSafetensors,
 } from '../dist/index.js';
 
 const folder = fileURLToPath(new URL('../native/fuzz/corpus/', import.meta.url));
@@ -118,3 +125,85 @@ const single = {
 for (const [name, make] of Object.entries(single))
   write(compile({ name: `operation ${name}`, outputs: { y: make() }, assignments: [] }));
 console.log(`${written.size} programs in ${folder}`);
+
+// Files: every element type in one, the names that make trouble in another.
+const files = fileURLToPath(new URL('../test/fuzz/corpus/', import.meta.url));
+rmSync(files, { recursive: true, force: true });
+for (const each of ['safetensors', 'models', 'checkpoints']) mkdirSync(`${files}${each}`, { recursive: true });
+const bits = {
+  F64: 64,
+  I64: 64,
+  U64: 64,
+  F32: 32,
+  I32: 32,
+  U32: 32,
+  F16: 16,
+  BF16: 16,
+  I16: 16,
+  U16: 16,
+  I8: 8,
+  U8: 8,
+  BOOL: 8,
+  F8_E4M3: 8,
+  F4: 4,
+};
+const header = {};
+let end = 0;
+for (const [dtype, width] of Object.entries(bits)) {
+  header[`some/${dtype}`] = { dtype, shape: [2, 4], data_offsets: [end, end + width] };
+  end += width;
+}
+const json = Buffer.from(JSON.stringify(header));
+const length = Buffer.alloc(8);
+length.writeBigUInt64LE(BigInt(json.length));
+writeFileSync(
+  `${files}safetensors/types.safetensors`,
+  Buffer.concat([length, json, Buffer.from(Array.from({ length: end }, (_, i) => i % 7))]),
+);
+const awkward = new Map([
+  ['__proto__', numbers(3)],
+  ['constructor', numbers(1, 2)],
+  ['', numbers(2)],
+  ['é', numbers(1)],
+]);
+await writeSafetensors(`${files}safetensors/names.safetensors`, awkward, { format: 'pt', toString: 'x' });
+await writeSafetensors(`${files}safetensors/empty.safetensors`, {});
+
+const engine = createReferenceEngine({ precision: 'f32' });
+const reader = sequential(
+  [
+    layers.embedding({ vocabulary: size, units: 2 }),
+    layers.lstm({ units: 3, dropout: 0.1 }),
+    layers.dense({ units: size }),
+  ],
+  { engine, seed: 3, vocabulary: text.vocabulary },
+);
+await reader.save(`${files}models/text`);
+const bytes = sequential(
+  [
+    layers.oneHot({ vocabulary: 256 }),
+    layers.gru({ units: 1, activation: 'softsign' }),
+    layers.lastStep(),
+    layers.dense({ units: 2, activation: 'softmax' }),
+  ],
+  { engine, vocabulary: byteVocabulary() },
+);
+await bytes.save(`${files}models/bytes`);
+const vectors = sequential([layers.simpleRnn({ units: 2 }), layers.dense({ units: 1 })], {
+  engine,
+  input: { features: 2 },
+});
+await vectors.save(`${files}models/vectors`);
+const run = mkdtempSync(join(tmpdir(), 'mneme-corpus-'));
+await createTrainer(reader, { loss: losses.softmaxCrossEntropy(), updater: updaters.adam() }).fit(
+  text.batches({ batch: 2, steps: 8 }),
+  {
+    epochs: 1,
+    validation: text.validation.batches({ batch: 2, steps: 8 }),
+    checkpoints: { directory: run, steps: 5, keep: 2, extras: { text: 'sea.txt' } },
+  },
+);
+for (const name of readdirSync(run))
+  if (name.startsWith('step-')) cpSync(join(run, name), `${files}checkpoints/${name}`, { recursive: true });
+rmSync(run, { recursive: true });
+console.log(`and ${readdirSync(files, { recursive: true }).length} files and folders in ${files}`);

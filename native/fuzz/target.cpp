@@ -288,6 +288,7 @@ void runApart(const Program& program, const KernelTable& kernels, const Way& way
 bool isSmall(const Program& program) {
   int64_t elements = 0, work = 0;
   for (const int64_t arena : program.elements) elements += arena;
+  if (elements > mostElements) return false;
   for (const Instruction& instruction : program.instructions) {
     int64_t touched = static_cast<int64_t>(instruction.words.size()), longest = 1;
     for (const auto* types : {&instruction.inputTypes, &instruction.outputTypes}) {
@@ -298,7 +299,7 @@ bool isSmall(const Program& program) {
     }
     work += touched * std::max<int64_t>(longest, static_cast<int64_t>(instruction.words.size()) / 6);
   }
-  return elements <= mostElements && work <= mostWork;
+  return work <= mostWork;
 }
 
 // Refused, or loaded for this way of running. Every refusal has a reason.

@@ -3,9 +3,10 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { CallersError, hostileValue } from './hostile-values.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const addon = createRequire(import.meta.url)('node-gyp-build')(root);
@@ -97,7 +98,7 @@ function generator(seed) {
 }
 
 /** Every function with arguments of every kind, and `this` of every kind, among calls that are right. */
-function hostileCalls(count) {
+async function hostileCalls(count) {
   const random = generator(1);
   const words = given.programs.map((program) => Int32Array.from(program));
   const trap = [new Float32Array(4)];
@@ -111,70 +112,87 @@ function hostileCalls(count) {
       return new Float32Array(4);
     },
   });
-  const detached = () => {
-    const array = new Float32Array(16);
-    structuredClone(array, { transfer: [array.buffer] });
-    return array;
+  // Of streams, programs and memories that are, or were, or will be.
+  let latest = 1;
+  const handle = () => Math.max(0, latest + 2 - random(random(8) ? 12 : 400));
+  const right = [handle, handle, handle, () => instructionSet, () => words[random(words.length)], () => [], () => trap];
+  const settle = (stream) => (finished) => {
+    for (let item = 0; item < finished; item++)
+      attempt('collect', [stream(), random(2) ? [new Int32Array(1)] : hostileValue(random)]);
   };
-  const kinds = [
-    () => undefined,
-    () => null,
-    () => random(8),
-    () => random(400),
-    () => -random(5),
-    () => 2 ** random(60),
-    () => Number.NaN,
-    () => 10n,
-    () => 'portable',
-    () => instructionSet,
-    () => Symbol('x'),
-    () => ({}),
-    () => [],
-    () => () => {},
-    () => {
-      throw new Error('never called');
-    },
-    () => new Float32Array(random(20)),
-    () => new Int32Array(random(20)),
-    () => new Float64Array(4),
-    () => new DataView(new ArrayBuffer(8)),
-    () => new Float32Array(new SharedArrayBuffer(64)),
-    detached,
-    () => [detached()],
-    () => [new Float32Array(4)],
-    () => [new Float32Array(random(9)), new Int32Array(random(9))],
-    () => Array.from({ length: random(9) }, () => (random(3) ? new Float32Array(4) : null)),
-    () => trap,
-    () =>
-      new Proxy([], {
-        get: () => {
-          throw new Error('trap');
-        },
-      }),
-    () => ({ length: 2 ** 31 }),
-    () => words[random(words.length)],
-    () => words[random(words.length)],
-  ];
   const names = Object.keys(addon).filter((name) => name !== 'calibrate');
-  let threw = 0;
-  for (let call = 0; call < count; call++) {
-    const name = names[random(names.length)];
-    // Memory and threads are not what this is about.
-    const limits = { allocateMemory: [() => random(3000)], createStream: [() => random(4), kinds[13]] }[name] ?? [];
-    const values = Array.from({ length: random(9) }, (_, index) => {
-      const kind = limits[index] ?? kinds[random(kinds.length)];
-      return kind === kinds[14] ? kind : kind();
-    });
+  const outcomes = new Map();
+  const note = (name, outcome) => outcomes.set(`${name}: ${outcome}`, (outcomes.get(`${name}: ${outcome}`) ?? 0) + 1);
+  function attempt(name, values, receiver = addon) {
     try {
-      addon[name].apply(random(2) ? addon : values[0], values);
-    } catch {
-      threw++;
+      const result = addon[name].apply(receiver, values);
+      note(name, 'done');
+      return result;
+    } catch (error) {
+      const own = error instanceof CallersError || /revoked/.test(error.message);
+      if (!own && !codes.includes(error.code)) throw error;
+      note(name, own ? 'passed on' : error.code);
     }
-    if (random(50) === 0) for (let id = 0; id < 20; id++) addon.disposeStream(random(2 * call + 1));
   }
-  console.log(`survived, ${threw} of ${count} threw`);
+  // Calls that are right as long as nobody disposes of what they name.
+  let own = {};
+  const renew = () => {
+    for (const id of Object.values(own))
+      for (const kind of ['Stream', 'Program', 'Memory']) addon[`dispose${kind}`](id);
+    const [counter, , product] = words.map((program) => addon.loadProgram(instructionSet, program));
+    own = {
+      counter,
+      product,
+      memory: addon.allocateMemory(64),
+      stream: addon.createStream(
+        2,
+        settle(() => own.stream),
+      ),
+    };
+  };
+  const floats = (length) => new Float32Array(length);
+  const rightCalls = {
+    execute: () => [own.product, 1 + random(3), [floats(12), floats(20), null], [floats(15)]],
+    submit: () =>
+      random(2)
+        ? [own.stream, own.counter, 0, 0, own.memory, 1 + random(3), []]
+        : [own.stream, own.product, own.memory, 0, 0, 1, [floats(12)]],
+    write: () => [own.stream, own.memory, random(64), floats(random(8))],
+    read: () => [own.stream, own.memory, random(64), random(8)],
+    collect: () => [own.stream, [new Int32Array(1)]],
+    loadProgram: () => [instructionSet, words[random(words.length)]],
+  };
+  for (let call = 0; call < count; call++) {
+    if (call % 100 === 0) {
+      await nextTurn(); // in which streams settle
+      renew();
+    }
+    const name = names[random(names.length)];
+    let values = Array.from({ length: random(9) }, () =>
+      random(2) ? right[random(right.length)]() : hostileValue(random),
+    );
+    if (rightCalls[name] && random(2)) {
+      values = rightCalls[name]();
+      if (random(3)) values[random(values.length)] = hostileValue(random);
+    }
+    // Memory and threads are not what this is about.
+    if (name === 'allocateMemory' && random(4)) values[0] = random(3000);
+    if (name === 'createStream') values[0] = random(4);
+    if (name === 'createStream' && random(4)) values[1] = settle(() => latest);
+    const result = attempt(name, values, random(4) ? addon : values[0]);
+    if (typeof result === 'number') latest = result;
+    if (random(50) === 0) for (let id = 0; id < 20; id++) addon.disposeStream(handle());
+  }
+  const total = (outcome) =>
+    [...outcomes].reduce((sum, [key, times]) => (key.endsWith(outcome) ? sum + times : sum), 0);
+  for (const name of names)
+    if (!outcomes.has(`${name}: done`)) throw new Error(`${name} was never called as it should be`);
+  console.log(`survived, ${total('done')} of ${count} calls were right`);
   process.exit(0); // with work in flight
 }
+
+/** What the addon's own errors say. */
+const codes = ['invalid-program', 'invalid-argument', 'out-of-range', 'out-of-memory', 'disposed'];
 
 /** Programs changed at random: each is refused, or runs. */
 function hostileWords(count) {
