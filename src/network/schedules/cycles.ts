@@ -1,5 +1,6 @@
 /** Schedules that rise and fall. */
 import * as v from 'valibot';
+import { MnemeError } from '../../errors.js';
 import { finiteNumber, wholeNumber } from '../../options.js';
 import { passed, schedule, unitOption } from './schedule.js';
 
@@ -79,6 +80,12 @@ export const oneCycle = schedule(
     unit: unitOption,
   },
   ({ steps, rise, initial, peak, final, phases, shape, unit }) => {
+    if (phases === 3 && rise > 0.5) {
+      throw new MnemeError(
+        'invalid-option',
+        `schedules.oneCycle: three phases need a rise of at most 0.5, so that it may fall as long; got ${rise}.`,
+      );
+    }
     // The first and the last step lie on the ends of the cycle, so it has one interval less than steps.
     const last = steps === undefined ? 1 : steps - 1;
     const top = steps === undefined ? rise : rise * steps - 1;
