@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { reshape, type Value } from '../compute/graph.js';
 import { map, reduceSum } from '../compute/operations/index.js';
+import { MnemeError } from '../errors.js';
 import { finiteNumber, parseOptions } from '../options.js';
 import { largest } from './clipping.js';
 import type { WeightGroup } from './layers/layer.js';
@@ -51,6 +52,13 @@ export const constraints = {
    */
   minMaxNorm(options: v.InferInput<typeof minMaxNormSchema> = {}): Constraint {
     const settings = parseOptions(minMaxNormSchema, options, 'constraints.minMaxNorm');
+    const { minimum, maximum } = settings;
+    if (minimum > maximum) {
+      throw new MnemeError(
+        'invalid-option',
+        `constraints.minMaxNorm: 'minimum' is ${minimum}, above 'maximum', which is ${maximum}.`,
+      );
+    }
     return { kind: 'norm', ...settings, axis: settings.axis };
   },
 
