@@ -43,6 +43,7 @@ export type { GradientNoiseOptions } from './network/gradient-noise.js';
 export { type Initializer, initializers } from './network/initializers.js';
 export { layers } from './network/layers/index.js';
 export type { Layer, Signal } from './network/layers/layer.js';
+export { type ElementwiseOptions, loss } from './network/losses/elementwise.js';
 export { losses } from './network/losses/index.js';
 export type { Loss } from './network/losses/loss.js';
 export { createNetwork, type Network, type NetworkContract, type NetworkOptions } from './network/network.js';
