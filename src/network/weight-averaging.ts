@@ -10,7 +10,7 @@ const exponentialSchema = v.strictObject({
   ...when,
 });
 const stochasticSchema = v.strictObject({ kind: v.literal('stochastic'), ...when });
-const kindSchema = v.looseObject({ kind: v.picklist(['exponential', 'stochastic']) });
+const kindSchema = v.strictObject({ ...exponentialSchema.entries, kind: v.picklist(['exponential', 'stochastic']) });
 
 /**
  * Takes weights into the average after update `from + every`, `from + 2·every` and so on; `from`: at least 0, default 0;
