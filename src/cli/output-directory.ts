@@ -5,12 +5,12 @@ import { MnemeError } from '../errors.js';
 
 /**
  * Makes the directory's parents, and tries to write beside it.
- * @throws {MnemeError} `file-write` when that fails, or when the directory holds something other than a model
+ * @throws {MnemeError} `file-write` when that fails, or when the directory holds something other than a model or a run
  */
 export async function requireWritable(directory: string): Promise<void> {
   const target = path.resolve(directory);
   const present = await contents(target);
-  if (present.length > 0 && !present.includes('model.json')) {
+  if (present.length > 0 && !present.includes('model.json') && !present.includes('checkpoints')) {
     throw new MnemeError('file-write', `${directory} exists and is not a model; choose another directory with --out.`);
   }
   try {

@@ -52,7 +52,7 @@ export interface ResumeRecord {
   readonly checkpoint: string;
   /** Steps of this fit that are done. */
   readonly step: number;
-  /** The pass that goes on, from 1. */
+  /** The pass that goes on, or the last one, from 1. */
   readonly epoch: number;
   /** Whether there was nothing left to do when the checkpoint was made. */
   readonly finished: boolean;

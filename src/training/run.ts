@@ -237,15 +237,16 @@ export class Run {
   }
 
   #takeUp({ path, description: { progress, finished } }: Checkpoint): ResumeRecord {
-    const { step, tokens, epoch, batch, chunk, trained, elapsed, pass, epochs, best } = progress;
+    const { step, tokens, epoch, batch, chunk, trained, elapsed, epochs, best } = progress;
     this.#steps = step;
     this.#tokens = tokens;
     this.#place = { epoch, batch, chunk };
-    this.#pass = { ...pass };
+    this.#pass = { ...progress.pass };
     this.#watch.restart({ trained, elapsed });
     this.#records.push(...epochs);
     this.#bestRecord = best && (epochs.find((record) => record.epoch === best.epoch) ?? best);
-    return { checkpoint: path, step, epoch: epoch + 1, finished };
+    const pass = batch === 0 && chunk === 0 && finished ? epoch : epoch + 1;
+    return { checkpoint: path, step, epoch: pass, finished };
   }
 
   #mustStop(): boolean {
