@@ -30,14 +30,15 @@ export function checkBatches(batches: Batches, where: string): void {
   );
 }
 
-/** @throws {MnemeError} `invalid-argument` unless inputs and targets are tensors */
+/** @throws {MnemeError} `invalid-argument` unless inputs and targets are tensors, and the mask where there is one */
 export function checkBatch(batch: Batch): void {
-  for (const name of ['inputs', 'targets'] as const) {
+  for (const name of ['inputs', 'targets', 'mask'] as const) {
     const value = batch?.[name];
+    if (name === 'mask' && value === undefined) continue;
     if (typeof value === 'object' && value !== null && 'shape' in value && 'data' in value) continue;
     throw new MnemeError(
       'invalid-argument',
-      `A batch has tensors as inputs and targets; its ${name} are ${printKind(value)}. tensor(data, shape) makes one.`,
+      `A batch has tensors as inputs and targets; its ${name === 'mask' ? 'mask is' : `${name} are`} ${printKind(value)}. tensor(data, shape) makes one.`,
     );
   }
 }

@@ -51,6 +51,33 @@ describe('arrays', () => {
     expect(arrays({ ...seven, targets: tensor(new Int32Array(14), [7, 2]), batch: 3 }).tokens).toBe(14);
   });
 
+  it('gives each target its weight, shuffled along, as single precision', () => {
+    const mask = tensor(
+      Int32Array.from({ length: 7 }, (_, i) => i % 3),
+      [7],
+    );
+    const batches = arrays({ ...seven, mask, batch: 2, shuffle: { seed: 1 } });
+    expect(batches.tokens).toBe(7);
+    const given = [...batches.epoch(0)];
+    expect(given.map((batch) => batch.mask?.shape)).toEqual([[2], [2], [2], [1]]);
+    for (const batch of given) {
+      expect(batch.mask?.data).toEqual(Float32Array.from(batch.targets.data, (target) => target % 3));
+    }
+    expect([...arrays({ ...seven, batch: 7 }).epoch(0)][0]).not.toHaveProperty('mask');
+  });
+
+  it('says what is wrong with a mask', () => {
+    const refused = (mask: unknown, targets = seven.targets) =>
+      expect(() => arrays({ ...seven, targets, mask: mask as never, batch: 2 }));
+    const ones = (...shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(1), shape);
+    refused(ones(7, 2)).toThrow('arrays: the mask holds a weight for each target, [7], got [7, 2].');
+    refused(ones(7), ones(7, 2, 5)).toThrow('[7, 2], got [7].');
+    refused(ones(7, 2), ones(7, 2, 5)).not.toThrow();
+    refused(tensor([1, 1, -0.5, 1, 1, 1, 1])).toThrow('finite and at least 0, got -0.5 at element 2');
+    refused(tensor([1, 1, 1, 1, 1, 1, Number.NaN])).toThrow('got NaN at element 6');
+    refused([1, 2]).toThrow(/'mask' must be a tensor/);
+  });
+
   it('takes double precision and gives single', () => {
     const inputs = tensor(Float64Array.of(0.1, 0.2), [2, 1]);
     const [batch] = arrays({ inputs, targets: tensor(new Int32Array(2), [2]), batch: 2 }).epoch(0);

@@ -25,14 +25,18 @@ export interface Weighting {
 /**
  * The weighting of a reduction.
  *
- * @param of `weights`: of the targets; `divisor`: what 'mean' divides by the sum of, absent: by their number. Default:
- *   both the mask
+ * @param given `weights`: of the targets; `divisor`: what 'mean' divides by the sum of, where that is not their number.
+ *   Default: both the mask
  */
 export function weightingOf(
   { output, mask }: { readonly output: Value; readonly mask?: Value | undefined },
   reduction: Reduction,
-  { weights, divisor }: { weights: Value | undefined; divisor: Value | undefined } = { weights: mask, divisor: mask },
+  given: { readonly weights: Value | undefined; readonly divisor: Value | undefined } = {
+    weights: mask,
+    divisor: mask,
+  },
 ): Weighting {
+  const { weights, divisor } = given;
   const rows = output.shape.slice(0, -1);
   if (reduction === 'sum') return { scale: 1, weights };
   if (reduction === 'sumOverTime') return { scale: 1 / (rows.at(-1) ?? 1), weights };
