@@ -112,6 +112,7 @@ export function updater<
           { ...values, ...own(`${name}.`) } as Parameters<typeof rule.step>[0],
           { ...settings, ...own(`${name}.scheduled.`) } as unknown as With<E, Expression>,
         );
+        requireNames(name, Object.keys(states), Object.keys(own(`${name}.`)));
         requireResults(name, ['change', ...Object.keys(states)], result);
         return result as Readonly<Record<string, Expression>>;
       },
@@ -136,6 +137,17 @@ const mapValues = <From, To>(
 /** A scalar is a port of the step's program: its name must be nobody else's. */
 const prefixed = (prefix: string, scalars: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(scalars).map(([key, value]) => [prefix + key, value]));
+
+/** What `step` is given has one name each, and so has what it returns. */
+function requireNames(name: string, states: readonly string[], scalars: readonly string[]): void {
+  const all = ['gradient', 'parameter', 'change', ...states, ...scalars];
+  const twice = all.find((key, index) => all.indexOf(key) !== index);
+  if (twice === undefined) return;
+  throw new MnemeError(
+    'invalid-argument',
+    `updater '${name}': '${twice}' is there twice among its states, its scalars, gradient, parameter and change: call one of them otherwise.`,
+  );
+}
 
 function requireResults(name: string, expected: readonly string[], result: object): void {
   const given = Object.keys(result);
