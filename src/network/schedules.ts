@@ -110,6 +110,7 @@ export const schedules = {
  */
 export function scheduleOf(option: Schedule | ScheduleData): Schedule {
   if (typeof option === 'function') return option;
+  requireShallow(option);
   const { kind, ...options } = option;
   const kinds = new Map<string, unknown>(Object.entries(schedules));
   const make = kinds.get(kind) as ((options: object) => Schedule) | undefined;
@@ -118,6 +119,13 @@ export function scheduleOf(option: Schedule | ScheduleData): Schedule {
     'invalid-option',
     `There is no schedule '${kind}'. Did you mean '${nearestName(kind, [...kinds.keys()])}'?`,
   );
+}
+
+/** Plain data may come from a file: it must not be so deep that reading it exhausts the stack. */
+function requireShallow(data: object, depth = 0): void {
+  if (depth > 32) throw new MnemeError('invalid-option', 'The data of a schedule may be nested 32 deep at most.');
+  for (const part of Object.values(data))
+    if (typeof part === 'object' && part !== null) requireShallow(part, depth + 1);
 }
 
 export const isScheduleData = (option: unknown): option is ScheduleData =>

@@ -37,6 +37,12 @@ describe('a rate', () => {
     expect(JSON.stringify({ rate: again })).toBe(JSON.stringify({ rate }));
   });
 
+  it('is refused if its data are nested without end', () => {
+    let schedule: object = { kind: 'constant' };
+    for (let depth = 0; depth < 20_000; depth++) schedule = { kind: 'warmUp', steps: 1, schedule };
+    expect(() => parsed({ value: 0.5, schedule })).toThrow('The data of a schedule may be nested 32 deep at most');
+  });
+
   it('with a schedule that is a function of the user’s own is the number alone in a file', () => {
     expect(JSON.stringify({ rate: parsed(scheduled(0.5, ({ iteration }) => 1 / iteration)) })).toBe('{"rate":0.5}');
   });
