@@ -1,6 +1,5 @@
 /** What must be the same in a training that goes on as in the one that wrote the checkpoint. */
 import { MnemeError } from '../errors.js';
-import type { ModelDescription } from '../formats/model-description.js';
 
 /** What can be said of options in JSON: functions are left out, for nothing can be said of them. */
 export const plain = (options: unknown): Readonly<Record<string, unknown>> =>
@@ -25,9 +24,6 @@ export function requireAgreement(checkpoint: string, was: unknown, is: unknown):
       'A run goes on as it was: make them the same, or begin anew in another directory.',
   );
 }
-
-/** What of a model must agree: what it is, not its numbers. */
-export const modelAgreement = ({ layers, input, seed }: ModelDescription) => plain({ layers, input, seed });
 
 interface Difference {
   readonly path: string;
