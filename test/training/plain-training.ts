@@ -50,14 +50,17 @@ export interface PlainResult {
   readonly norm: number | undefined;
 }
 
+/** The gradient of a batch at these weights. */
+export type GradientOf = (weights: readonly number[]) => NumericArray | Promise<NumericArray>;
+
 /** Yields what is after each step. */
-export function* plainTraining(
+export async function* plainTraining(
   all: readonly ProbeParameter[],
   start: NumericArray,
-  gradients: readonly NumericArray[],
+  batches: readonly GradientOf[],
   options: PlainOptions,
   { roundoff, seed, purpose }: { readonly roundoff: number; readonly seed: number; readonly purpose: number },
-): Generator<PlainResult> {
+): AsyncGenerator<PlainResult> {
   const { learningRate, momentum, regularization, accumulate } = options;
   const u = roundoff;
   const weights = Array.from(start, (value) => ({ value, error: 0 }));
@@ -67,13 +70,14 @@ export function* plainTraining(
   const places = trained.flatMap(({ offset, length }) => Array.from({ length }, (_, index) => offset + index));
   const owner = new Map(trained.flatMap((of) => Array.from({ length: of.length }, (_, i) => [of.offset + i, of])));
   let averaged = 0;
-  for (let batch = 0; batch < gradients.length; batch++) {
+  for (let batch = 0; batch < batches.length; batch++) {
     if (batch % accumulate !== accumulate - 1) {
       yield result(weights, averaged > 0 ? averages : undefined, undefined);
       continue;
     }
     const update = (batch + 1) / accumulate;
-    const group = gradients.slice(batch + 1 - accumulate, batch + 1);
+    const now = weights.map(({ value }) => value);
+    const group = await Promise.all(batches.slice(batch + 1 - accumulate, batch + 1).map((of) => of(now)));
     const gradient = new Map<number, Inexact>();
     for (const place of places) {
       const size = group.reduce((sum, each) => sum + Math.abs(each[place]!), 0) / accumulate;
