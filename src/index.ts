@@ -36,7 +36,7 @@ export type { StepInput } from './inference/step-input.js';
 export type { Stop } from './inference/stop.js';
 export type { Model, ModelSummaryOptions } from './model/model.js';
 export { loadModel, type SequentialOptions, sequential } from './model/sequential.js';
-export { type Activation, activation, activations } from './network/activations.js';
+export { type Activation, type AdjustableActivation, activation, activations } from './network/activations.js';
 export type { ClipOptions } from './network/clipping.js';
 export { type Constraint, constraints } from './network/constraints.js';
 export type { GradientNoiseOptions } from './network/gradient-noise.js';

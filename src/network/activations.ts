@@ -83,7 +83,8 @@ function isOneOf(known: readonly string[], given: unknown): boolean {
 function expected(known: readonly string[]): (issue: v.CustomIssue) => string {
   return ({ input }) => {
     const name = typeof input === 'object' && input !== null && 'name' in input ? input.name : input;
-    const nearest = typeof name === 'string' ? ` (did you mean '${nearestName(name, known)}'?)` : '';
+    const isUnknown = typeof name === 'string' && !known.includes(name);
+    const nearest = isUnknown ? ` (did you mean '${nearestName(name, known)}'?)` : '';
     return `the name of an activation${nearest}, what activation() makes, or { name, ...settings }`;
   };
 }

@@ -7,6 +7,20 @@ import { gru } from './gru.js';
 import { lastStep } from './last-step.js';
 import { lstm } from './lstm.js';
 import { oneHot } from './one-hot.js';
+import { parametricRelu } from './parametric-relu.js';
+import { randomizedRelu } from './randomized-relu.js';
 import { simpleRnn } from './simple-rnn.js';
 
-export const layers = { activation, dense, dropout, embedding, gru, lastStep, lstm, oneHot, simpleRnn } as const;
+export const layers = {
+  activation,
+  dense,
+  dropout,
+  embedding,
+  gru,
+  lastStep,
+  lstm,
+  oneHot,
+  parametricRelu,
+  randomizedRelu,
+  simpleRnn,
+} as const;
