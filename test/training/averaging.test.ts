@@ -16,9 +16,9 @@ for (const [name, engine, digits] of exactEngines)
 
 function byHand(engine: Engine, digits: number): void {
   const on = (average: AveragingOptions, more: object = {}) =>
-    probe(engine, { first: { kernel: [1, 1] }, second: { kernel: [1, 1] } }, Float64Array.of(0, 5), {
+    probe(engine, { first: { kernel: [1, 1] }, second: { kernel: [1, 1] } }, Float64Array.of(5, 0), {
       updater: updaters.sgd({ learningRate: 1 }),
-      layers: { second: { trainable: false } },
+      layers: { first: { trainable: false } },
       average,
       ...more,
     });
@@ -27,10 +27,10 @@ function byHand(engine: Engine, digits: number): void {
     const { step, trainer, dispose } = await on(average);
     const told = [];
     for (const change of [-1, -1, -2, -4]) {
-      await step(Float64Array.of(change, 1));
+      await step(Float64Array.of(1, change));
       told.push(
         await trainer.averagedParameters().then(
-          ([first]) => first,
+          ([, second]) => second,
           () => undefined,
         ),
       );
@@ -63,9 +63,9 @@ function byHand(engine: Engine, digits: number): void {
 
   it('of weights as their constraints leave them', async () => {
     const { step, trainer } = await on({ kind: 'stochastic' }, { constraints: constraints.nonNegative() });
-    await step(Float64Array.of(-2, 0));
-    await step(Float64Array.of(4, 0));
-    expectWeights(await trainer.averagedParameters(), [1, 5], digits);
+    await step(Float64Array.of(0, -2));
+    await step(Float64Array.of(0, 4));
+    expectWeights(await trainer.averagedParameters(), [5, 1], digits);
   });
 
   it('before the first there is none, and without the option none at all', async () => {
@@ -88,10 +88,10 @@ function byHand(engine: Engine, digits: number): void {
 
   it('a step that is refused is not averaged', async () => {
     const { step, trainer } = await on({ kind: 'stochastic' });
-    await step(Float64Array.of(-1, 0));
-    await expect(step(Float64Array.of(Number.NaN, 0))).rejects.toMatchObject({ code: 'not-finite' });
-    await step(Float64Array.of(-2, 0));
-    expectWeights(await trainer.averagedParameters(), [2, 5], digits);
+    await step(Float64Array.of(0, -1));
+    await expect(step(Float64Array.of(0, Number.NaN))).rejects.toMatchObject({ code: 'not-finite' });
+    await step(Float64Array.of(0, -2));
+    expectWeights(await trainer.averagedParameters(), [5, 2], digits);
   });
 }
 
