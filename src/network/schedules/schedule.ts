@@ -4,7 +4,7 @@ import { parseOptions } from '../../options.js';
 
 /** Where training stands when a step begins. */
 export interface Progress {
-  /** Of this trainer's steps, from 1. */
+  /** The update of the parameters that the step belongs to, from 1: the step itself, where gradients are not accumulated. */
   readonly iteration: number;
   /** From 0. */
   readonly epoch: number;
