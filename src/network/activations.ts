@@ -5,10 +5,10 @@
 import * as v from 'valibot';
 import { nearestName, parseOptions } from '../options.js';
 import type { Activation, AdjustableActivation } from './activations/activation.js';
-import * as bounded from './activations/bounded.js';
-import * as rectifying from './activations/rectifying.js';
-import * as smooth from './activations/smooth.js';
-import * as unbounded from './activations/unbounded.js';
+import { bounded } from './activations/bounded.js';
+import { rectifying } from './activations/rectifying.js';
+import { smooth } from './activations/smooth.js';
+import { unbounded } from './activations/unbounded.js';
 
 export { type Activation, type AdjustableActivation, activation } from './activations/activation.js';
 

@@ -8,7 +8,7 @@ import { reshape } from '../../src/compute/graph.js';
 import { map, recurrent } from '../../src/compute/operations/index.js';
 import { normals } from '../../src/compute/random.js';
 import { type Tensor, tensor } from '../../src/compute/tensor.js';
-import { sigmoid } from '../../src/network/activations/bounded.js';
+import { activations } from '../../src/network/activations.js';
 import { activationChoices } from './activation-choices.js';
 import { native } from './engines.js';
 import { evaluateGraph, incomingGradients } from './evaluate-graph.js';
@@ -67,7 +67,7 @@ describe.skipIf(!native).each(activationChoices)('%s', (_, chosen) => {
   };
 
   it('in a simple RNN: value and derivative', async () => {
-    const { hidden, 'gradient of x': gradient } = await cell('simple', sigmoid, chosen);
+    const { hidden, 'gradient of x': gradient } = await cell('simple', activations.sigmoid, chosen);
     expect(hidden!.data).toEqual((await elementwise(f, x)).data);
     expect(gradient!.data).toEqual((await elementwise((element) => differentiate(f(element), 0), x)).data);
   });

@@ -4,25 +4,25 @@ import { finiteNumber } from '../../options.js';
 import { activation, adjustable, numbered } from './activation.js';
 
 /** 1 / (1 + exp(-x)) */
-export const sigmoid = numbered(1, 'sigmoid', (x) => x.sigmoid());
+const sigmoid = numbered(1, 'sigmoid', (x) => x.sigmoid());
 
 /** Hyperbolic tangent. */
-export const tanh = numbered(2, 'tanh', (x) => x.tanh());
+const tanh = numbered(2, 'tanh', (x) => x.tanh());
 
 /** x / (1 + |x|) */
-export const softsign = numbered(5, 'softsign', (x) => x.div(x.abs().add(1)));
+const softsign = numbered(5, 'softsign', (x) => x.div(x.abs().add(1)));
 
 /** x / 6 + 1/2 within [0, 1]: that of PyTorch and Keras 3. `hardSigmoidFifth` is the steeper one. */
-export const hardSigmoid = activation('hardSigmoid', (x) => x.div(6).add(0.5).max(0).min(1));
+const hardSigmoid = activation('hardSigmoid', (x) => x.div(6).add(0.5).max(0).min(1));
 
 /** x / 5 + 1/2 within [0, 1]: what DL4J, TensorFlow.js and Keras up to 2 call hard sigmoid (Courbariaux et al. 2015). */
-export const hardSigmoidFifth = activation('hardSigmoidFifth', (x) => x.mul(0.2).add(0.5).max(0).min(1));
+const hardSigmoidFifth = activation('hardSigmoidFifth', (x) => x.mul(0.2).add(0.5).max(0).min(1));
 
 /** (x + 1) / 2 within [0, 1]; Keras. Where it is not flat it is the derivative of `sparsePlus`. */
-export const sparseSigmoid = activation('sparseSigmoid', (x) => x.add(1).mul(0.5).max(0).min(1));
+const sparseSigmoid = activation('sparseSigmoid', (x) => x.add(1).mul(0.5).max(0).min(1));
 
 /** x within [`minimum`, `maximum`], by default [-1, 1]; the gradient at both is 0, as in PyTorch. */
-export const hardTanh = adjustable(
+const hardTanh = adjustable(
   'hardTanh',
   v.pipe(
     v.strictObject({ minimum: v.optional(finiteNumber(), -1), maximum: v.optional(finiteNumber(), 1) }),
@@ -36,7 +36,7 @@ export const hardTanh = adjustable(
  * arXiv:1508.01292v3. Computed as y·g / (1 + |y|·g) with g = 1 + |y| + 1.41645·|y|³, which is the same and loses nothing
  * near 0.
  */
-export const rationalTanh = activation('rationalTanh', (x) => {
+const rationalTanh = activation('rationalTanh', (x) => {
   // Farther out the result is 1.7159 to the last bit, and the fourth power would leave the range of numbers.
   const y = x
     .mul(2 / 3)
@@ -48,4 +48,16 @@ export const rationalTanh = activation('rationalTanh', (x) => {
 });
 
 /** max(tanh x, 0); DL4J's RECTIFIEDTANH. */
-export const rectifiedTanh = activation('rectifiedTanh', (x) => x.tanh().max(0));
+const rectifiedTanh = activation('rectifiedTanh', (x) => x.tanh().max(0));
+
+export const bounded = {
+  sigmoid,
+  tanh,
+  softsign,
+  hardSigmoid,
+  hardSigmoidFifth,
+  sparseSigmoid,
+  hardTanh,
+  rationalTanh,
+  rectifiedTanh,
+} as const;

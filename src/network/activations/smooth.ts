@@ -8,7 +8,7 @@ import { activation, adjustable } from './activation.js';
  * log(1 + exp(`beta`·x)) / `beta`; Dugas et al. 2000. `beta`: default 1. Where `beta`·x is above `threshold` it is x: PyTorch
  * has 20 there, by default there is none, for nothing overflows.
  */
-export const softplus = adjustable(
+const softplus = adjustable(
   'softplus',
   v.strictObject({
     beta: v.optional(finiteNumber({ above: 0 }), 1),
@@ -22,7 +22,7 @@ export const softplus = adjustable(
 );
 
 /** (x + sqrt(x² + `b`)) / 2; Barron 2021. `b`: default 4, as in Keras. For |x| up to 1e18. */
-export const squareplus = adjustable(
+const squareplus = adjustable(
   'squareplus',
   v.strictObject({ b: v.optional(finiteNumber({ above: 0 }), 4) }),
   (x, { b }) => {
@@ -33,15 +33,15 @@ export const squareplus = adjustable(
 );
 
 /** 0 up to -1, (x + 1)² / 4 up to 1, then x; Keras. */
-export const sparsePlus = activation('sparsePlus', (x) =>
+const sparsePlus = activation('sparsePlus', (x) =>
   x.lessOrEqual(-1).select(0, x.less(1).select(x.add(1).square().mul(0.25), x)),
 );
 
 /** x·Φ(x) = x·(1 + erf(x / sqrt 2)) / 2; Hendrycks and Gimpel 2016. DL4J's GELU is `geluTanh`. */
-export const gelu = activation('gelu', (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)));
+const gelu = activation('gelu', (x) => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)));
 
 /** x·(1 + tanh(sqrt(2/π)·(x + 0.044715·x³))) / 2, the approximation in Hendrycks and Gimpel 2016. */
-export const geluTanh = activation('geluTanh', (x) => {
+const geluTanh = activation('geluTanh', (x) => {
   // Farther out tanh is ±1 to the last bit, and the cube would leave the range of numbers.
   const near = x.max(-10).min(10);
   const inner = near
@@ -54,15 +54,15 @@ export const geluTanh = activation('geluTanh', (x) => {
 });
 
 /** x·sigmoid(x); Elfwing, Uchibe and Doya 2017; Ramachandran, Zoph and Le 2017. SiLU is another name of it. */
-export const swish = activation('swish', (x) => x.mul(x.sigmoid()));
+const swish = activation('swish', (x) => x.mul(x.sigmoid()));
 
 /** x times x / 6 + 1/2 within [0, 1]; Howard et al. 2019. The gradient at -3 is 0, at 3 it is 1. */
-export const hardSwish = activation('hardSwish', (x) => x.mul(x.add(3).max(0).min(6).div(6)));
+const hardSwish = activation('hardSwish', (x) => x.mul(x.add(3).max(0).min(6).div(6)));
 
 /**
  * x·tanh(log(1 + exp x)); Misra 2019. With e = exp x the hyperbolic tangent is n / (n + 2), n = e·(e + 2).
  */
-export const mish = activation('mish', (x) => {
+const mish = activation('mish', (x) => {
   // From 20 on the quotient is 1 to the last bit, and its parts would at last be infinite.
   const exponential = x.min(20).exp();
   const numerator = exponential.mul(exponential.add(2));
@@ -70,7 +70,7 @@ export const mish = activation('mish', (x) => {
 });
 
 /** log(1 / (1 + exp(-x))) */
-export const logSigmoid = activation('logSigmoid', (x) => logOfOnePlusExponential(x.neg()).neg());
+const logSigmoid = activation('logSigmoid', (x) => logOfOnePlusExponential(x.neg()).neg());
 
 /**
  * log(1 + exp x) = max(x, 0) + log(1 + exp(-|x|)), which never overflows and keeps small values exact. The maximum and the
@@ -81,3 +81,5 @@ function logOfOnePlusExponential(x: Expression): Expression {
   const larger = isNegative.select(0, x);
   return isNegative.select(x, x.neg()).exp().log1p().add(larger);
 }
+
+export const smooth = { softplus, squareplus, sparsePlus, gelu, geluTanh, swish, hardSwish, mish, logSigmoid } as const;

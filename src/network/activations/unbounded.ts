@@ -4,21 +4,21 @@ import { finiteNumber } from '../../options.js';
 import { activation, adjustable, numbered } from './activation.js';
 
 /** x */
-export const identity = numbered(4, 'identity', (x) => x);
+const identity = numbered(4, 'identity', (x) => x);
 
 /** x³ */
-export const cube = activation('cube', (x) => x.square().mul(x));
+const cube = activation('cube', (x) => x.square().mul(x));
 
 /** exp(x) */
-export const exponential = activation('exponential', (x) => x.exp());
+const exponential = activation('exponential', (x) => x.exp());
 
 /** x - tanh(x) */
-export const tanhShrink = activation('tanhShrink', (x) => x.sub(x.tanh()));
+const tanhShrink = activation('tanhShrink', (x) => x.sub(x.tanh()));
 
 const lambda = v.strictObject({ lambda: v.optional(finiteNumber({ minimum: 0 }), 0.5) });
 
 /** 0 where |x| is at most `lambda`, else `lambda` closer to 0. `lambda`: default 0.5. */
-export const softShrink = adjustable('softShrink', lambda, (x, { lambda }) =>
+const softShrink = adjustable('softShrink', lambda, (x, { lambda }) =>
   x
     .abs()
     .lessOrEqual(lambda)
@@ -26,4 +26,6 @@ export const softShrink = adjustable('softShrink', lambda, (x, { lambda }) =>
 );
 
 /** 0 where |x| is at most `lambda`, else x. `lambda`: default 0.5. */
-export const hardShrink = adjustable('hardShrink', lambda, (x, { lambda }) => x.abs().lessOrEqual(lambda).select(0, x));
+const hardShrink = adjustable('hardShrink', lambda, (x, { lambda }) => x.abs().lessOrEqual(lambda).select(0, x));
+
+export const unbounded = { identity, cube, exponential, tanhShrink, softShrink, hardShrink } as const;

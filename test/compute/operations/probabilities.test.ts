@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gradients } from '../../../src/compute/gradients.js';
 import { input } from '../../../src/compute/graph.js';
-import { random, sample, softmax, softmaxCrossEntropy } from '../../../src/compute/operations/index.js';
+import {
+  logSoftmax,
+  random,
+  reduceSum,
+  sample,
+  softmax,
+  softmaxCrossEntropy,
+} from '../../../src/compute/operations/index.js';
 import { tensor } from '../../../src/compute/tensor.js';
 import { exact, expectAgreement, forExamples, ids, noise, roundoff, sumError, type Tolerance } from './agreement.js';
 
@@ -28,6 +35,42 @@ describe('softmax', () => {
       build: ({ x }) => ({ y: softmax(x!) }),
       tolerances: { y: (right) => (index) => probabilityError(columns) * right[index]! + tiny },
     })));
+
+  test('its logarithm and the gradient of that', () =>
+    forExamples(rowsAndColumns, ({ rows, columns }) => {
+      // The difference, the logarithm of the sum (at most log(150) + 1, with the error of the sum as one of its own), and
+      // their difference.
+      const logError = 2 * (widest + 2) * roundoff + sumError(columns) + 3 * (widest + 6) * roundoff;
+      return {
+        inputs: { x: noise([rows, columns], 1, scale) },
+        build: ({ x }) => {
+          const y = logSoftmax(x!);
+          return { y, gradient: gradients(reduceSum(y, { axis: 'all' }), [x!])[0]! };
+        },
+        tolerances: {
+          y: () => () => logError,
+          // 1 - columns times the probability.
+          gradient: (right) => (index) =>
+            (probabilityError(columns) + 4 * roundoff) * Math.abs(1 - right[index]!) + 2 * roundoff + tiny,
+        },
+      };
+    }));
+
+  test('logarithms are finite where probabilities vanish, and keep infinities where they are', async () => {
+    const x = tensor(Float32Array.of(0, -500, 1e30, 1e30, -Infinity, 3, 2 ** 126, -(2 ** 126)), [4, 2]);
+    await expectAgreement({
+      inputs: { x },
+      build: ({ x }) => ({ y: logSoftmax(x!) }),
+      tolerances: {
+        y: (right) => {
+          expect([...right]).toEqual(
+            [0, -500, -Math.LN2, -Math.LN2, -Infinity, 0, 0, -(2 ** 127)].map((y) => expect.closeTo(y)),
+          );
+          return (index) => 2 * roundoff * Math.abs(right[index]!);
+        },
+      },
+    });
+  });
 
   test('cross entropy and gradient, against ids', () =>
     forExamples(rowsAndColumns, ({ rows, columns }) => {
