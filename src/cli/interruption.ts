@@ -1,4 +1,4 @@
-/** Ctrl-C as an AbortSignal: the first asks the work to end well, the second ends the process at once. */
+/** Ctrl-C and SIGTERM as an AbortSignal: the first asks the work to end well, the second ends the process at once. */
 import { exitCodes } from './failure.js';
 
 export interface Interruption {
@@ -9,9 +9,14 @@ export interface Interruption {
 
 export function interruption(): Interruption {
   const controller = new AbortController();
+  let first = 0;
   const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-    controller.abort();
+    if (!controller.signal.aborted) {
+      first = performance.now();
+      controller.abort();
+    } else if (performance.now() - first > samePress) {
+      process.exit(exitCodes.interrupted);
+    }
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
@@ -23,3 +28,6 @@ export function interruption(): Interruption {
     },
   };
 }
+
+/** Milliseconds. Under npx, one Ctrl-C arrives twice: from the terminal, and passed on by npm. */
+const samePress = 300;

@@ -125,9 +125,14 @@ export class Run {
     const { network, truncation } = this.#training;
     const queued = { steps: this.#steps, tokens: this.#tokens };
     const from = this.#place;
-    if (from.batch === 0 && from.chunk === 0) this.#beginPass();
+    const begun = this.#watch.elapsed;
+    let skipping = from.batch > 0 || from.chunk > 0;
+    if (!skipping) this.#beginPass();
     let complete = true;
     for (const { piece, next, passed } of piecesOf(this.#batches, epoch, truncation, from)) {
+      // Coming to the place at which training goes on is no training.
+      if (skipping) this.#watch.discount(begun);
+      skipping = false;
       const fraction = this.#fraction(epoch, passed / this.#batches.length);
       if (this.#mustStop()) {
         complete = false;

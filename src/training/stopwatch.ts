@@ -28,11 +28,16 @@ export class Stopwatch {
     this.#paused = elapsed - trained;
   }
 
+  /** What passed since `elapsed` was that much was no training. */
+  discount(elapsed: number): void {
+    this.#paused += this.elapsed - elapsed;
+  }
+
   /** Does what does not count as training: validation, listeners. */
   async pause<Result>(action: () => Promise<Result>): Promise<Result> {
-    const before = this.#clock();
+    const before = this.elapsed;
     const result = await action();
-    this.#paused += this.#clock() - before;
+    this.discount(before);
     return result;
   }
 }

@@ -111,6 +111,64 @@ for (const [pair, first, second] of pairs) {
   });
 }
 
+describe('a training of so many seconds', () => {
+  const engine = createReferenceEngine({ precision: 'f32' });
+
+  /** Each batch takes a tenth of a second. */
+  const timed = async (checkpoints?: CheckpointOptions, stopAt?: number) => {
+    let now = 0;
+    const { network, trainer, batches, options } = scenes['a best pass that is not the last']!(engine);
+    const controller = new AbortController();
+    const rates: number[] = [];
+    const history = await trainer.fit(
+      {
+        ...batches,
+        *epoch(epoch) {
+          for (const batch of batches.epoch(epoch)) {
+            yield batch;
+            now += 100;
+          }
+        },
+      },
+      {
+        seconds: 1.5,
+        validation: options.validation,
+        inFlight: 1,
+        clock: () => now,
+        signal: controller.signal,
+        listeners: [
+          {
+            onStep: ({ step, fraction }) => {
+              rates.push(fraction);
+              if (step === stopAt) controller.abort();
+            },
+          },
+        ],
+        ...(checkpoints ? { checkpoints } : {}),
+      },
+    );
+    const parameters = await network.readParameters();
+    network.dispose();
+    return { history: { ...history, epochs: history.epochs.length }, rates, parameters };
+  };
+
+  it('ends when they have been trained, however often it was interrupted', async () => {
+    const undisturbed = await timed();
+    expect(undisturbed.history).toMatchObject({ stopped: 'seconds', steps: 15 });
+    const directory = place();
+    const first = await timed({ directory }, 7);
+    const second = await timed({ directory, resume: 'latest' }, 12);
+    const third = await timed({ directory, resume: 'latest' });
+    expect([...first.rates, ...second.rates, ...third.rates]).toEqual(undisturbed.rates);
+    expect(third.history.steps).toBe(15);
+    expect(third.parameters).toEqual(undisturbed.parameters);
+    const again = await timed({ directory, resume: 'latest' });
+    expect(again.rates).toEqual([]);
+    expect(again.history).toMatchObject({ stopped: 'seconds', steps: 15, epochs: undisturbed.history.epochs });
+    expect(again.parameters).toEqual(undisturbed.parameters);
+  });
+});
+
 describe('what lies in the directory', () => {
   const name = 'a best pass that is not the last';
   const engine = createReferenceEngine({ precision: 'f32' });
