@@ -86,7 +86,10 @@ const layerSchema = v.strictObject({
   constraints: v.optional(object<ByGroup<Constraint>>()),
 });
 
-/** @throws {MnemeError} `invalid-option`: also for a layer that the network does not have, naming the nearest */
+/**
+ * @throws {MnemeError} `invalid-option`, also for a layer that the network does not have, naming the nearest, and where
+ *   everything is frozen; `invalid-argument` for a network without parameters
+ */
 export function trainingRule(
   network: Pick<NetworkContract, 'layerNames' | 'parameterLayout'>,
   options: RuleOptions,
@@ -103,8 +106,13 @@ export function trainingRule(
     start += place.length;
     return [{ ...place, index, start: start - place.length, constraint: constraints[place.group] }];
   });
-  if (trained.length === 0 && network.parameterLayout.length > 0) {
-    throw new MnemeError('invalid-option', `${where}: every layer is frozen: leave one trainable.`);
+  if (trained.length === 0) {
+    throw network.parameterLayout.length > 0
+      ? new MnemeError('invalid-option', `${where}: all that could be trained is frozen: leave a layer trainable.`)
+      : new MnemeError(
+          'invalid-argument',
+          `${where}: no layer of this model has parameters: there is nothing to train.`,
+        );
   }
   const coefficient = (rate: (of: LayerSettings, place: ParameterPlace) => Rate | undefined) =>
     coefficientOf(trained.map((place) => rate(ofLayer[place.layer]!, place) ?? 0));

@@ -5,12 +5,16 @@ import type { Engine } from '../../src/compute/engine/engine.js';
 import type { Program } from '../../src/compute/program.js';
 import type { LayerTrainingOptions } from '../../src/index.js';
 import { constraints } from '../../src/network/constraints.js';
+import { layers } from '../../src/network/layers/index.js';
+import { losses } from '../../src/network/losses/index.js';
+import { createNetwork } from '../../src/network/network.js';
 import { scheduled } from '../../src/network/rates.js';
 import { schedules } from '../../src/network/schedules.js';
 import { updaters } from '../../src/network/updaters/index.js';
 import { batchShape } from '../../src/training/batch-shape.js';
 import { trainingRule } from '../../src/training/rule.js';
 import { trainStep } from '../../src/training/train-step.js';
+import { createTrainer } from '../../src/training/trainer.js';
 import { updaterLayout } from '../../src/training/updater-arena.js';
 import { exact } from '../network/engines.js';
 import { data, engines, language, loss, trainerFor } from './language.js';
@@ -81,6 +85,13 @@ function claims(engine: Engine): void {
   });
 }
 
+it('a model without parameters is refused', () => {
+  const network = createNetwork([layers.activation({ activation: 'tanh' })], { input: { features: 1 }, engine: exact });
+  expect(() => createTrainer(network, { loss: losses.meanSquaredError(), updater: updaters.sgd() })).toThrow(
+    'createTrainer: no layer of this model has parameters: there is nothing to train.',
+  );
+});
+
 describe('what is frozen costs nothing', () => {
   it('no gradient is computed where all behind it is frozen', () => {
     const whole = stepProgram({});
@@ -130,7 +141,7 @@ for (const [name, engine, digits] of exactEngines)
 
     it('a trainer with nothing to train is refused', async () => {
       await expect(on({ first: frozen, second: frozen, third: frozen })).rejects.toThrow(
-        'createTrainer: every layer is frozen: leave one trainable.',
+        'createTrainer: all that could be trained is frozen: leave a layer trainable.',
       );
     });
   });
