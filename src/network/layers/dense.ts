@@ -3,14 +3,17 @@ import * as v from 'valibot';
 import { matmul } from '../../compute/operations/index.js';
 import { parseOptions, wholeNumber } from '../../options.js';
 import { outputActivationOption } from '../activations.js';
-import { initializer, initializerOption } from '../initializers.js';
+import { initializerOption } from '../initializers.js';
 import { activate } from './activation.js';
-import { featuresOf, type Layer, none, type ParameterSpecification } from './layer.js';
+import { dropoutRate, dropped } from './dropout.js';
+import { featuresOf, type Layer, none } from './layer.js';
+import { parameter } from './parameter.js';
 
 const schema = v.strictObject({
   units: wholeNumber(1),
   activation: v.optional(outputActivationOption, 'identity'),
   useBias: v.optional(v.boolean(), true),
+  dropConnect: v.optional(dropoutRate, 0),
   kernelInitializer: v.optional(initializerOption, 'xavierUniform'),
   biasInitializer: v.optional(initializerOption, 'zeros'),
 });
@@ -20,9 +23,16 @@ export type DenseOptions = v.InferInput<typeof schema>;
  * activation(x · kernel + bias) at every step: `[batch, time, features]` becomes `[batch, time, units]`, and
  * `[batch, features]` `[batch, units]`.
  *
- * @param options `units`; `activation`: default 'identity', so that a last dense layer gives logits, which is what
- *   the losses want; `useBias`: default true; `kernelInitializer`: default 'xavierUniform'; `biasInitializer`:
- *   default 'zeros'
+ * Parameters: `kernel [features, units]`, `bias [units]`.
+ *
+ * @param options
+ * - `units`
+ * - `activation`: default 'identity', so that a last dense layer gives logits, which is what the losses want
+ * - `useBias`: default true
+ * - `dropConnect`: probability, or `scheduled(...)`, to drop each weight of the kernel, anew in every training step and for
+ *   all rows together; the others are divided by 1 - dropConnect (Wan et al. 2013). At least 0 and below 1, default 0. DL4J's
+ *   `DropConnect(p)` takes the probability to keep, and divides by nothing
+ * - `kernelInitializer`: default 'xavierUniform'; `biasInitializer`: default 'zeros'
  * @throws {MnemeError} `invalid-option`
  * @example
  * layers.dense({ units: 65 });
@@ -33,23 +43,20 @@ export function dense(options: DenseOptions): Layer {
   return {
     kind: 'dense',
     options: settings,
+    rates: { dropConnect: settings.dropConnect },
     signal: (input) => {
       featuresOf(input);
       return { kind: 'vectors', features: units, sequence: input.sequence };
     },
-    parameters: (input) => {
-      const kernel: ParameterSpecification = {
-        shape: [featuresOf(input), units],
-        group: 'kernel',
-        initializer: initializer(settings.kernelInitializer),
-      };
-      if (!useBias) return { kernel };
-      return { kernel, bias: { shape: [units], group: 'bias', initializer: initializer(settings.biasInitializer) } };
-    },
-    states: none,
-    apply: ({ input, parameters: { kernel, bias } }) => ({
-      output: activate(settings.activation, matmul(input, kernel!, bias ? { bias } : {})),
-      states: {},
+    parameters: (input) => ({
+      kernel: parameter('kernel', [featuresOf(input), units], settings.kernelInitializer),
+      ...(useBias ? { bias: parameter('bias', [units], settings.biasInitializer) } : {}),
     }),
+    states: none,
+    apply: (context) => {
+      const { kernel, bias } = context.parameters;
+      const product = matmul(context.input, dropped(context, kernel!, 'dropConnect'), bias ? { bias } : {});
+      return { output: activate(settings.activation, product), states: {} };
+    },
   };
 }

@@ -2,9 +2,10 @@
 import * as v from 'valibot';
 import { embedding as lookUp } from '../../compute/operations/index.js';
 import { parseOptions, wholeNumber } from '../../options.js';
-import { initializer, initializerOption } from '../initializers.js';
+import { initializerOption } from '../initializers.js';
 import { type Layer, none } from './layer.js';
 import { checkVocabulary } from './one-hot.js';
+import { parameter } from './parameter.js';
 
 const schema = v.strictObject({
   vocabulary: wholeNumber(1),
@@ -35,9 +36,7 @@ export function embedding(options: EmbeddingOptions): Layer {
       checkVocabulary(input, vocabulary);
       return { kind: 'vectors', features: units, sequence: input.sequence };
     },
-    parameters: () => ({
-      table: { shape: [vocabulary, units], group: 'embedding', initializer: initializer(settings.initializer) },
-    }),
+    parameters: () => ({ table: parameter('embedding', [vocabulary, units], settings.initializer) }),
     states: none,
     apply: ({ input, parameters }) => ({ output: lookUp(input, parameters.table!), states: {} }),
   };

@@ -28,7 +28,8 @@ export type GruOptions = v.InferInput<typeof schema>;
  * - `units`
  * - `activation`: default 'tanh'; `gateActivation`: default 'sigmoid'
  * - `resetAfter`: whether the reset gate acts after the recurrent product; default true
- * - `dropout`, `useBias`, `kernelInitializer`, `recurrentInitializer`, `biasInitializer`: as in `layers.lstm`
+ * - `dropout`, `dropConnect`, `recurrentDropConnect`, `useBias`, `kernelInitializer`, `recurrentInitializer`,
+ *   `biasInitializer`: as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
  * @example
  * layers.gru({ units: 128 });

@@ -1,8 +1,12 @@
 /** All layers by the name they have in a model file: a new layer is a file and a line here. */
 import { activation } from './activation.js';
+import { alphaDropout } from './alpha-dropout.js';
 import { dense } from './dense.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
+import { gatedLinearUnit } from './gated-linear-unit.js';
+import { gaussianDropout } from './gaussian-dropout.js';
+import { gaussianNoise } from './gaussian-noise.js';
 import { gru } from './gru.js';
 import { lastStep } from './last-step.js';
 import { lstm } from './lstm.js';
@@ -10,12 +14,17 @@ import { oneHot } from './one-hot.js';
 import { parametricRelu } from './parametric-relu.js';
 import { randomizedRelu } from './randomized-relu.js';
 import { simpleRnn } from './simple-rnn.js';
+import { spatialDropout } from './spatial-dropout.js';
 
 export const layers = {
   activation,
+  alphaDropout,
   dense,
   dropout,
   embedding,
+  gaussianDropout,
+  gaussianNoise,
+  gatedLinearUnit,
   gru,
   lastStep,
   lstm,
@@ -23,4 +32,5 @@ export const layers = {
   parametricRelu,
   randomizedRelu,
   simpleRnn,
+  spatialDropout,
 } as const;

@@ -2,13 +2,14 @@
 import * as v from 'valibot';
 import { finiteNumber, parseOptions } from '../../options.js';
 import { activationOf, activationOption } from '../activations.js';
+import { isGiven } from '../initializers.js';
 import type { Layer } from './layer.js';
 import { recurrentEntries, recurrentLayer } from './recurrent.js';
 
 const schema = v.strictObject({
   ...recurrentEntries,
   gateActivation: v.optional(activationOption, 'sigmoid'),
-  forgetBias: v.optional(finiteNumber(), 1),
+  forgetBias: v.optional(v.union([finiteNumber(), v.literal('initializer')]), 1),
 });
 export type LstmOptions = v.InferInput<typeof schema>;
 
@@ -25,13 +26,18 @@ export type LstmOptions = v.InferInput<typeof schema>;
  * @param options
  * - `units`
  * - `activation`: default 'tanh'; `gateActivation`: default 'sigmoid'
- * - `forgetBias`: what the forget gate's bias starts with, default 1 (Jozefowicz, Zaremba and Sutskever 2015)
- * - `dropout`: probability to drop each number of the layer's input while training, anew for every row and step;
- *   default 0. Between stacked layers this is PyTorch's `dropout`; Keras draws its input mask once a sequence.
- *   What goes from step to step is not dropped.
+ * - `forgetBias`: what the forget gate's bias starts with, default 1 (Jozefowicz, Zaremba and Sutskever 2015), as Keras'
+ *   `unit_forget_bias` and DL4J's `forgetGateBiasInit`; 'initializer': what `biasInitializer` gives, as in PyTorch
+ * - `dropout`: probability, or `scheduled(...)`, to drop each number of the layer's input while training, anew for every row
+ *   and step; at least 0 and below 1, default 0. Between stacked layers this is PyTorch's `dropout`; Keras draws its input
+ *   mask once a sequence; DL4J's is the probability to keep. What goes from step to step is not dropped.
+ * - `dropConnect`, `recurrentDropConnect`: probability, or `scheduled(...)`, to drop each weight of the kernel and of the
+ *   recurrent kernel, anew in every training step, for all its rows and time steps together; the others are divided by 1
+ *   minus it (Wan et al. 2013; Merity, Keskar and Socher 2017 for the recurrent one). At least 0 and below 1, default 0. DL4J's
+ *   `DropConnect(p)` takes the probability to keep for both, and divides by nothing
  * - `useBias`: default true
  * - `kernelInitializer`: default 'xavierUniform'; `recurrentInitializer`: default 'orthogonal', both gate by gate;
- *   `biasInitializer`: default 'zeros', before `forgetBias` is set
+ *   `biasInitializer`: default 'zeros', before `forgetBias` is set; a bias that is given keeps its own
  * @throws {MnemeError} `invalid-option`
  * @example
  * layers.lstm({ units: 256, dropout: 0.2 });
@@ -46,6 +52,9 @@ export function lstm(options: LstmOptions): Layer {
     options: settings,
     activation: activationOf(settings.activation),
     gateActivation: activationOf(settings.gateActivation),
-    bias: (values) => values.fill(forgetBias, units, 2 * units),
+    bias: (bias) =>
+      forgetBias === 'initializer' || isGiven(settings.biasInitializer)
+        ? bias
+        : { ...bias, initializer: (...given) => bias.initializer(...given).fill(forgetBias, units, 2 * units) },
   });
 }

@@ -4,15 +4,11 @@ import { recurrent } from '../../compute/operations/index.js';
 import { MnemeError } from '../../errors.js';
 import { wholeNumber } from '../../options.js';
 import { type Activation, activationOption } from '../activations.js';
-import {
-  gateBlocks,
-  type Initializer,
-  type InitializerOption,
-  initializer,
-  initializerOption,
-} from '../initializers.js';
+import { type InitializerOption, initializerOption } from '../initializers.js';
+import type { Rate } from '../rates.js';
 import { dropoutRate, dropped } from './dropout.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
+import { parameter } from './parameter.js';
 
 /** Options that every recurrent layer has. */
 export const recurrentEntries = {
@@ -20,6 +16,8 @@ export const recurrentEntries = {
   activation: v.optional(activationOption, 'tanh'),
   useBias: v.optional(v.boolean(), true),
   dropout: v.optional(dropoutRate, 0),
+  dropConnect: v.optional(dropoutRate, 0),
+  recurrentDropConnect: v.optional(dropoutRate, 0),
   kernelInitializer: v.optional(initializerOption, 'xavierUniform'),
   recurrentInitializer: v.optional(initializerOption, 'orthogonal'),
   biasInitializer: v.optional(initializerOption, 'zeros'),
@@ -33,7 +31,9 @@ interface Description {
   readonly options: Readonly<{
     units: number;
     useBias: boolean;
-    dropout: number;
+    dropout: Rate;
+    dropConnect: Rate;
+    recurrentDropConnect: Rate;
     kernelInitializer: InitializerOption;
     recurrentInitializer: InitializerOption;
     biasInitializer: InitializerOption;
@@ -42,41 +42,31 @@ interface Description {
   readonly gateActivation: Activation;
   /** The GRU whose reset gate acts after the recurrent product has a bias of its own on that product. */
   readonly resetAfter?: boolean;
-  /** What the bias starts with, given what its initializer drew. */
-  readonly bias?: (values: Float64Array) => Float64Array;
+  /** How the bias starts, given how its initializer alone would start it. */
+  readonly bias?: (bias: ParameterSpecification) => ParameterSpecification;
 }
 
 /** A layer around the fused operation. */
 export function recurrentLayer(description: Description): Layer {
   const { kind, cell, gates, options, resetAfter } = description;
-  const { units, useBias } = options;
+  const { units, useBias, dropout, dropConnect, recurrentDropConnect } = options;
   const lstm = cell === 'lstm';
   return {
     kind,
     options,
+    rates: { dropout, dropConnect, recurrentDropConnect },
     signal: (input) => {
-      checkInput(input, options.dropout);
+      checkInput(input, dropout);
       return { kind: 'vectors', features: units, sequence: true };
     },
     parameters: (input) => {
       const columns = gates * units;
-      const kernel = (rows: number, group: 'kernel' | 'recurrent', option: InitializerOption) => ({
-        shape: [rows, columns],
-        group,
-        initializer: gateBlocks(initializer(option), gates),
-      });
-      const bias = (start: Initializer): ParameterSpecification => ({
-        shape: [columns],
-        group: 'bias',
-        initializer: start,
-      });
-      const drawn = initializer(options.biasInitializer);
-      const adjust = description.bias ?? ((values: Float64Array) => values);
+      const bias = parameter('bias', [columns], options.biasInitializer, gates);
       return {
-        kernel: kernel(width(input), 'kernel', options.kernelInitializer),
-        recurrentKernel: kernel(units, 'recurrent', options.recurrentInitializer),
-        ...(useBias ? { bias: bias((shape, random) => adjust(drawn(shape, random))) } : {}),
-        ...(useBias && resetAfter ? { recurrentBias: bias(drawn) } : {}),
+        kernel: parameter('kernel', [width(input), columns], options.kernelInitializer, gates),
+        recurrentKernel: parameter('recurrent', [units, columns], options.recurrentInitializer, gates),
+        ...(useBias ? { bias: description.bias?.(bias) ?? bias } : {}),
+        ...(useBias && resetAfter ? { recurrentBias: bias } : {}),
       };
     },
     states: () => (lstm ? { hidden: [units], cell: [units] } : { hidden: [units] }),
@@ -85,9 +75,9 @@ export function recurrentLayer(description: Description): Layer {
       const { hidden, cell: initialCell } = context.states;
       const result = recurrent({
         cell,
-        input: dropped(context, options.dropout),
-        kernel: kernel!,
-        recurrentKernel: recurrentKernel!,
+        input: dropped(context, context.input, 'dropout'),
+        kernel: dropped(context, kernel!, 'dropConnect'),
+        recurrentKernel: dropped(context, recurrentKernel!, 'recurrentDropConnect'),
         ...(bias ? { bias } : {}),
         ...(recurrentBias ? { recurrentBias } : {}),
         ...(hidden ? { initialHidden: hidden } : {}),
@@ -105,9 +95,9 @@ export function recurrentLayer(description: Description): Layer {
 
 const width = (input: Signal): number => (input.kind === 'ids' ? input.vocabulary : input.features);
 
-function checkInput(input: Signal, dropout: number): void {
+function checkInput(input: Signal, dropout: Rate): void {
   if (!input.sequence) throw new MnemeError('invalid-shape', `expected a sequence, got ${printSignal(input)}.`);
-  if (input.kind === 'ids' && dropout > 0) {
+  if (input.kind === 'ids' && dropout !== 0) {
     throw new MnemeError('invalid-shape', 'ids cannot be dropped: put layers.embedding or layers.oneHot before it.');
   }
 }

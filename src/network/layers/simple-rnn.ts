@@ -15,8 +15,8 @@ export type SimpleRnnOptions = v.InferInput<typeof schema>;
  * Parameters: `kernel [features, units]`, `recurrentKernel [units, units]`, `bias [units]`. State:
  * `hidden [batch, units]`.
  *
- * @param options `units`; `activation`: default 'tanh'; `dropout`, `useBias`, `kernelInitializer`,
- *   `recurrentInitializer`, `biasInitializer`: as in `layers.lstm`
+ * @param options `units`; `activation`: default 'tanh'; `dropout`, `dropConnect`, `recurrentDropConnect`,
+ *   `useBias`, `kernelInitializer`, `recurrentInitializer`, `biasInitializer`: as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
  * @example
  * layers.simpleRnn({ units: 64, activation: 'relu' });
