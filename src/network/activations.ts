@@ -24,7 +24,8 @@ export { type Activation, type AdjustableActivation, activation } from './activa
  *   `hardSwish`, `mish`, `logSigmoid`
  * - others: `identity`, `cube`, `exponential`, `tanhShrink`, `softShrink({ lambda = 0.5 })`, `hardShrink({ lambda = 0.5 })`
  *
- * Those that learn or draw something are layers: `layers.parametricRelu`. `'softmax'` and `'logSoftmax'`, which look at all
+ * Those that learn, draw or halve something are layers: `layers.parametricRelu`, `randomizedRelu` and `gatedLinearUnit`.
+ * `'softmax'` and `'logSoftmax'`, which look at all
  * features of a step, are activations of `layers.dense` and `layers.activation` only.
  */
 export const activations = { ...bounded, ...rectifying, ...smooth, ...unbounded } as const;
@@ -79,12 +80,18 @@ function isOneOf(known: readonly string[], given: unknown): boolean {
   return names.some((name) => name === given.name);
 }
 
+/** Names in other libraries that are nearer to a wrong one of ours than to the right one. */
+const elsewhere: ReadonlyMap<unknown, string> = new Map([
+  ['silu', 'swish'],
+  ['linear', 'identity'],
+]);
+
 /** What an option must be, with the nearest name. */
 function expected(known: readonly string[]): (issue: v.CustomIssue) => string {
   return ({ input }) => {
     const name = typeof input === 'object' && input !== null && 'name' in input ? input.name : input;
     const isUnknown = typeof name === 'string' && !known.includes(name);
-    const nearest = isUnknown ? ` (did you mean '${nearestName(name, known)}'?)` : '';
+    const nearest = isUnknown ? ` (did you mean '${elsewhere.get(name) ?? nearestName(name, known)}'?)` : '';
     return `the name of an activation${nearest}, what activation() makes, or { name, ...settings }`;
   };
 }

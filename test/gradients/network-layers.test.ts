@@ -83,6 +83,7 @@ describe('other layers', () => {
     await check(layers.parametricRelu(), vectors(1), [1, 1]);
   });
   it('randomized ReLU', () => check(layers.randomizedRelu(), vectors(3), [3, 2]));
+  it('gated linear unit', () => check(layers.gatedLinearUnit(), vectors(6), [3, 2]));
   it('dropout', () => check(layers.dropout({ rate: 0.5 }), vectors(6), [3, 2]));
   it('the last step of any sequence', () => check(layers.lastStep(), vectors(3), [3, 2]));
   it.each(Object.entries(recurrent))('the last step of a %s', (_, layer) =>

@@ -304,6 +304,8 @@ describe('an activation in options', () => {
       'leakyReLU',
       "layers.activation: option 'activation' must be the name of an activation (did you mean 'leakyRelu'?)",
     ],
+    ['silu', "(did you mean 'swish'?)"],
+    ['linear', "(did you mean 'identity'?)"],
     ['logsoftmax', "(did you mean 'logSoftmax'?)"],
     [{ name: 'leakyrelu', slope: 1 }, "(did you mean 'leakyRelu'?)"],
     [{ slope: 1 }, 'must be the name of an activation, what activation() makes, or { name, ...settings }, got Object'],

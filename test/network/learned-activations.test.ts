@@ -1,9 +1,10 @@
-/** Activations that learn or draw their slope: values by hand, and what they start with. Gradients: test/gradients. */
+/** Activations that are layers, for they learn, draw or halve something: values by hand. Gradients: test/gradients. */
 import { describe, expect, it } from 'vitest';
+import type { Value } from '../../src/compute/graph.js';
 import { random } from '../../src/compute/operations/index.js';
-import { tensor } from '../../src/compute/tensor.js';
+import { type Shape, tensor } from '../../src/compute/tensor.js';
 import { layers } from '../../src/network/layers/index.js';
-import type { Layer, Signal } from '../../src/network/layers/layer.js';
+import type { Layer, LayerContext, Signal } from '../../src/network/layers/layer.js';
 import { createNetwork } from '../../src/network/network.js';
 import { exact } from './engines.js';
 import { evaluateGraph } from './evaluate-graph.js';
@@ -11,28 +12,23 @@ import { evaluateGraph } from './evaluate-graph.js';
 const signal: Signal = { kind: 'vectors', features: 3, sequence: true };
 const x = tensor(Float64Array.of(-2, 0, 4, -1, 3, -8), [2, 1, 3]);
 
+const contextOf = (input: Value): LayerContext => ({
+  input,
+  parameters: {},
+  states: {},
+  training: false,
+  random: () => expect.fail('nothing is drawn here'),
+  rate: () => 0,
+});
+
 const outputOf = async (layer: Layer, parameters: Record<string, number[]>, training = false) => {
-  const given = Object.fromEntries(
-    Object.entries(parameters).map(([name, list]) => [name, tensor(list, [list.length])]),
-  );
-  const { y } = await evaluateGraph(
-    exact,
-    { x, step: tensor(Int32Array.of(1), [1]), ...given },
-    ({ x: input, step, ...values }) => ({
-      step: step!,
-      y: layer.apply(
-        {
-          input: input!,
-          parameters: values,
-          states: {},
-          training,
-          random: (shape) => random(step!, shape, { seed: 1, purpose: 1, kind: 'uniform' }),
-          rate: () => 0,
-        },
-        signal,
-      ).output,
-    }),
-  );
+  const tensors = Object.entries(parameters).map(([name, list]) => [name, tensor(list, [list.length])] as const);
+  const given = { x, step: tensor(Int32Array.of(1), [1]), ...Object.fromEntries(tensors) };
+  const { y } = await evaluateGraph(exact, given, ({ x: input, step, ...values }) => {
+    const draw = (shape: Shape) => random(step!, shape, { seed: 1, purpose: 1, kind: 'uniform' });
+    const context = { ...contextOf(input!), parameters: values, training, random: draw };
+    return { step: step!, y: layer.apply(context, signal).output };
+  });
   return [...y!.data];
 };
 
@@ -91,5 +87,25 @@ describe('layers.randomizedRelu', () => {
 
   it('refuses a minimum above the maximum', () => {
     expect(() => layers.randomizedRelu({ minimum: 1, maximum: 0 })).toThrow(/a minimum of at most the maximum/);
+  });
+});
+
+describe('layers.gatedLinearUnit', () => {
+  it('lets the first half through as the second says', async () => {
+    const four = tensor(Float64Array.of(1, 2, 0, Math.log(3)), [1, 4]);
+    const reads: Signal = { kind: 'vectors', features: 4, sequence: false };
+    const layer = layers.gatedLinearUnit();
+    expect(layer.signal(reads)).toEqual({ kind: 'vectors', features: 2, sequence: false });
+    const { y } = await evaluateGraph(exact, { four }, ({ four: input }) => ({
+      y: layer.apply(contextOf(input!), reads).output,
+    }));
+    expect(y!.shape).toEqual([1, 2]);
+    expect([...y!.data]).toEqual([0.5, expect.closeTo(1.5, 14)]);
+  });
+
+  it('needs an even number of features', () => {
+    expect(() => layers.gatedLinearUnit().signal(signal)).toThrow(
+      'expected an even number of features, to be halved, got 3.',
+    );
   });
 });
