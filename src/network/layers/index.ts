@@ -7,7 +7,6 @@ import { embedding } from './embedding.js';
 import { gatedLinearUnit } from './gated-linear-unit.js';
 import { gaussianDropout } from './gaussian-dropout.js';
 import { gaussianNoise } from './gaussian-noise.js';
-import { gatedLinearUnit } from './gated-linear-unit.js';
 import { gru } from './gru.js';
 import { lastStep } from './last-step.js';
 import { lstm } from './lstm.js';
@@ -25,7 +24,6 @@ export const layers = {
   embedding,
   gaussianDropout,
   gaussianNoise,
-  gatedLinearUnit,
   gatedLinearUnit,
   gru,
   lastStep,
