@@ -23,8 +23,8 @@ import { requireAgreement } from './checkpoint-agreement.js';
 import { chooseCheckpoint } from './checkpoint-choice.js';
 import type { CheckpointSettings } from './checkpoint-options.js';
 import { type CapturedState, captureState, restoreState, type TrainingSubject } from './checkpoint-state.js';
+import type { FitPlace } from './fit-state.js';
 import type { CheckpointRecord } from './listener.js';
-import type { Place } from './pieces.js';
 
 export interface CheckpointedTraining extends TrainingSubject {
   /** Plain data that must be the same when training goes on. */
@@ -34,9 +34,6 @@ export interface CheckpointedTraining extends TrainingSubject {
   /** Milliseconds. */
   readonly clock: () => number;
 }
-
-/** Where a fit stands in the data. */
-export type FitPlace = Place & { readonly epoch: number };
 
 interface Captured {
   readonly step: number;
@@ -57,8 +54,8 @@ export class Checkpoints {
   #outcomes: CheckpointRecord[] = [];
   /** The name of the newest whole one. */
   #written: string | undefined;
-  /** The pass whose weights are in `best`. */
-  #bestPass: number | undefined;
+  /** The step at which the weights in `best` were. */
+  #bestStep: number | undefined;
   #failing = false;
 
   constructor(training: CheckpointedTraining, settings: CheckpointSettings) {
@@ -143,7 +140,7 @@ export class Checkpoints {
     requireAgreement(path, { precision: description.precision }, { precision: network.engine.precision });
     await restoreState(this.#training, checkpoint);
     this.#written = checkpointName(description.progress.step, description);
-    this.#bestPass = description.progress.best?.epoch;
+    this.#bestStep = description.progress.best?.step;
   }
 
   #begin(state: CapturedState, progress: FitProgress, end: { readonly finished: boolean }): void {
@@ -184,11 +181,11 @@ export class Checkpoints {
   }
 
   async #writeBest(weights: NumericArray | undefined, { best }: FitProgress): Promise<void> {
-    if (!weights || !best || best.epoch === this.#bestPass) return;
+    if (!weights || !best || best.step === this.#bestStep) return;
     const { network, vocabulary } = this.#training;
     const { description, parameters } = await modelFiles(network, single(weights), vocabulary());
     await writeModelDirectory(join(this.#settings.directory, 'best'), description, parameters);
-    this.#bestPass = best.epoch;
+    this.#bestStep = best.step;
   }
 }
 
