@@ -205,6 +205,13 @@ function claims(engine: Engine): void {
       for (const run of failing(spoilt('targets', 16))) await expect(run).resolves.toBeDefined();
     });
 
+    it('is not looked for among the targets that do not count', async () => {
+      const batch = spoilt('targets', 16);
+      batch.targets.data[20] = Number.POSITIVE_INFINITY;
+      for (const run of failing(batch))
+        await expect(run).rejects.toThrow(/the data holds Infinity: targets\[2, 0, 0\]/);
+    });
+
     it('is named among the inputs, which the mask of the targets says nothing of', async () => {
       const [trained] = failing(spoilt('inputs', 16));
       await expect(trained).rejects.toThrow(/the data holds NaN: inputs\[1, 3, 0\]/);
