@@ -16,7 +16,7 @@ import { updater } from './updater.js';
  * @param options
  * - `learningRate`: default 1e-3 (PyTorch: 2e-3); `beta1`: default 0.9; `beta2`: default 0.999; `epsilon`: default 1e-8
  * - `momentumDecay`: at least 0, default 0.004 as in the paper and PyTorch; Keras has 1. With a large one the momentum
- *   is `beta1` throughout (as in DL4J)
+ *   is `beta1` throughout
  * @throws {MnemeError} `invalid-option`
  * @example
  * updaters.nadam({ learningRate: 2e-3 });

@@ -9,8 +9,8 @@ import { updater } from './updater.js';
  * (Tieleman and Hinton 2012, lecture 6.5).
  *
  * @param options
- * - `learningRate`: default 1e-3; `decay`: in [0, 1), default 0.95; `epsilon`: default 1e-8
- * - `epsilonPlacement`: 'inside' the root as in Keras and DL4J (default), or 'outside' as in PyTorch
+ * - `learningRate`: default 0.1 as in DL4J (PyTorch: 0.01, Keras: 1e-3); `decay`: in [0, 1), default 0.95; `epsilon`: default 1e-8
+ * - `epsilonPlacement`: 'inside' the root as in Keras (default), or 'outside' as in PyTorch and DL4J
  * - `centered`: subtracts the square of the mean gradient (Graves 2013), default false
  * - `momentum`: in [0, 1), default 0: velocity = momentum·velocity + learningRate·gradient / root
  * - `ratePlacement`: 'inside' the velocity as in Keras (default), or 'outside' as in PyTorch: the same while the rate
@@ -21,7 +21,7 @@ import { updater } from './updater.js';
  */
 export const rmsprop = updater('rmsprop', {
   options: {
-    learningRate: learningRate(1e-3),
+    learningRate: learningRate(0.1),
     decay: kept(0.95),
     epsilon: epsilon(1e-8),
     epsilonPlacement: v.optional(v.picklist(['inside', 'outside']), 'inside'),
