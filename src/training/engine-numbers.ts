@@ -2,17 +2,22 @@
 import type { Engine, LoadedProgram } from '../compute/engine/engine.js';
 import type { NumericArray, Tensor } from '../compute/tensor.js';
 import type { Batch } from '../data/batch.js';
+import type { Loss } from '../network/losses/loss.js';
 
 /** Real numbers as the engine takes them. */
 export const reals = ({ precision }: Engine, values: ArrayLike<number>): NumericArray =>
   precision === 'f64' ? Float64Array.from(values) : Float32Array.from(values);
 
-/** A batch by the ports it goes to. */
-export const portsOf = ({ inputs, targets, mask }: Batch): Readonly<Record<string, Tensor>> => ({
+/** A batch, and what its loss needs beside it, by the ports they go to. */
+export const portsOf = ({ inputs, targets, mask }: Batch, loss: Loss): Readonly<Record<string, Tensor>> => ({
   input: inputs,
   targets: mask && targets.data instanceof Int32Array ? countedIds(targets, targets.data, mask) : targets,
   ...(mask ? { mask } : {}),
+  ...Object.fromEntries(Object.entries(loss.constants ?? {}).map(([name, value]) => [constantPort(name), value])),
 });
+
+/** The port of a loss's constant: whatever its name, no other port has it. */
+export const constantPort = (name: string): string => `loss/${name}`;
 
 /** Ids that the mask leaves out may be anything, -100 above all: 0 stands for them, which every loss can look up. */
 const countedIds = (targets: Tensor, ids: Int32Array, mask: Tensor): Tensor => ({

@@ -65,10 +65,7 @@ export async function evaluate(
         const outputs = await network.stream.submit({
           program,
           memories: { parameters: network.memory, state },
-          inputs: inputsFor(network.engine, program, {
-            ...portsOf(batch),
-            ...loss.constants,
-          }),
+          inputs: inputsFor(network.engine, program, portsOf(batch, loss)),
         });
         const value = outputs.loss!.data[0]!;
         if (!Number.isFinite(value)) {

@@ -185,11 +185,10 @@ export class Stepper {
     );
     const memories = { parameters, updater: this.#updaterMemory(), state };
     const ports = {
-      ...portsOf(batch),
+      ...portsOf(batch, this.#rule.loss),
       sequence: reals(engine, [sequence % sequenceModulus]),
       ...this.#numbers(ruleScalars(this.#rule, { first }, progress, factor)),
       ...this.#numbers(ratesAt(this.#network.scheduledRates, progress)),
-      ...this.#rule.loss.constants,
     };
     const inputs = inputsFor(engine, program, ports);
     this.#queued += 1;

@@ -12,6 +12,7 @@ import type { Loss } from '../network/losses/loss.js';
 import type { NetworkContract, Trace } from '../network/network.js';
 import { swapLeading } from '../network/trace.js';
 import type { BatchShape } from './batch-shape.js';
+import { constantPort } from './engine-numbers.js';
 import { joined } from './parts.js';
 import type { TrainingRule } from './rule.js';
 import { accumulation, update } from './update.js';
@@ -48,7 +49,7 @@ export function lossOf(loss: Loss, output: Value, { targets, masked }: BatchShap
     targets: timeMajor(input('targets', targets.shape, targets.dtype, { limit: targets.limit })),
     mask: masked ? timeMajor(input('mask', rows, 'f32')) : undefined,
     constants: Object.fromEntries(
-      Object.entries(loss.constants ?? {}).map(([name, { shape }]) => [name, input(name, shape, 'f32')]),
+      Object.entries(loss.constants ?? {}).map(([name, { shape }]) => [name, input(constantPort(name), shape, 'f32')]),
     ),
   });
 }

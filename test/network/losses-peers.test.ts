@@ -70,7 +70,10 @@ function claims(library: 'pytorch' | 'keras', plan: (fixture: FixtureCase, tenso
       it.each(cases)('%s', async (_, fixture) => {
         const tensors = fixtureTensors(library, fixture);
         const { loss, output, targets, mask, scale = 1, through, ordered, wanted } = plan(fixture, tensors);
-        const { input, ...ports } = portsOf({ inputs: output, targets, mask, continues: false });
+        const { input, ...ports } = portsOf(
+          { inputs: output, targets, mask, continues: false },
+          { ...loss, constants: {} },
+        );
         const got = await evaluateGraph(engine!, { input: input!, ...ports, ...loss.constants }, (values) => {
           const { input, targets, mask, ...constants } = values as Record<string, Value>;
           const context = { output: through ? through(input!) : input!, targets: targets!, mask, constants };

@@ -68,7 +68,7 @@ function gradientOf(network: Network, batch: Batch): (weights: readonly number[]
   return async (weights) => {
     const parameters = exact.allocate(weights.length);
     await stream.write(parameters, 0, Float64Array.from(weights));
-    const inputs = inputsFor(exact, program, portsOf(batch));
+    const inputs = inputsFor(exact, program, portsOf(batch, loss));
     const got = await stream.submit({ program, memories: { parameters }, inputs });
     return Float64Array.from(gradients.flatMap((_, index) => [...got[String(index)]!.data]));
   };

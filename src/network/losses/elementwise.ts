@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { Expression, variable } from '../../compute/expression.js';
 import type { Value } from '../../compute/graph.js';
 import { reduceSum } from '../../compute/operations/index.js';
-import { MnemeError } from '../../errors.js';
+import { MnemeError, requireArgument } from '../../errors.js';
 import { parseOptions } from '../../options.js';
 import { checkVectors, type Loss, type LossContext } from './loss.js';
 import { listsAmong, numberList } from './number-list.js';
@@ -59,7 +59,9 @@ export function loss(
   formula: (output: Expression, target: Expression) => Expression,
   options: ElementwiseOptions = {},
 ): Loss {
+  requireArgument(typeof name === 'string' && name !== '', 'loss', 'a name', name);
   const where = `loss('${name}')`;
+  requireArgument(typeof formula === 'function', where, 'a formula as a function', formula);
   if (!(formula(variable(0), variable(1)) instanceof Expression)) {
     throw new MnemeError(
       'invalid-argument',

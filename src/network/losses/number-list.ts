@@ -1,7 +1,7 @@
 /** Options that are lists of numbers, and the constants that programs read them from. */
 import * as v from 'valibot';
 import { type Tensor, tensor } from '../../compute/tensor.js';
-import { isWithin, type NumberRange, printRange } from '../../options.js';
+import { finiteNumber, isWithin, type NumberRange, printRange } from '../../options.js';
 
 /** A list of numbers within a range, or a typed array of them. */
 export const numberList = (range: NumberRange = {}) =>
@@ -14,6 +14,16 @@ export const numberList = (range: NumberRange = {}) =>
       `a list of finite numbers${printRange(range)}`,
     ),
     v.transform((values): readonly number[] => Array.from(values)),
+  );
+
+/** One number for all features, or a list of one for each. */
+export const numberOrList = (range: NumberRange = {}) =>
+  v.pipe(
+    v.custom<number | ArrayLike<number>>(
+      (value) => v.is(finiteNumber(range), value) || v.is(numberList(range), value),
+      `a finite number${printRange(range)}, or a list of such numbers`,
+    ),
+    v.transform((value): number | readonly number[] => (typeof value === 'number' ? value : Array.from(value))),
   );
 
 const isList = (value: unknown): value is ArrayLike<unknown> =>

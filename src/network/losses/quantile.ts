@@ -1,14 +1,13 @@
 /** The pinball loss, whose minimum is a quantile: forecasts with a range. */
 import * as v from 'valibot';
 import { expressionOf } from '../../compute/expression.js';
-import { finiteNumber } from '../../options.js';
 import { elementwise, elementwiseEntries } from './elementwise.js';
-import { numberList } from './number-list.js';
+import { numberOrList } from './number-list.js';
 
 const inside = { above: 0, below: 1 };
 const schema = v.strictObject({
   ...elementwiseEntries,
-  quantiles: v.optional(v.union([finiteNumber(inside), numberList(inside)]), 0.5),
+  quantiles: v.optional(numberOrList(inside), 0.5),
 });
 
 /**

@@ -4,12 +4,12 @@ import { constant, expressionOf } from '../../compute/expression.js';
 import { finiteNumber } from '../../options.js';
 import { elementwise, elementwiseEntries } from './elementwise.js';
 import { beforeSigmoid } from './logits.js';
-import { numberList } from './number-list.js';
+import { numberOrList } from './number-list.js';
 
 const schema = v.strictObject({
   ...elementwiseEntries,
   labelSmoothing: v.optional(finiteNumber({ minimum: 0, maximum: 1 }), 0),
-  positiveWeight: v.optional(v.union([finiteNumber({ minimum: 0 }), numberList({ minimum: 0 })]), 1),
+  positiveWeight: v.optional(numberOrList({ minimum: 0 }), 1),
 });
 
 /**
