@@ -53,9 +53,9 @@ describe.each(activationChoices)('%s', (name, { expression }) => {
     await expectAgreement({
       ...build(Float32Array.of(Number.NaN)),
       tolerances: {
-        result: (right) => () => {
+        result: (right) => {
           expect(right).toEqual(Float64Array.of(Number.NaN));
-          return 0;
+          return () => 0;
         },
       },
     });
