@@ -17,39 +17,45 @@ export const rulePorts = {
   weights: 'weights.share',
 } as const;
 
-/** Where a step stands: which update, from 1, its gradient belongs to, and whether it begins and ends that. */
-export interface StepPosition {
-  readonly update: number;
-  readonly first: boolean;
-  readonly last: boolean;
-}
+/**
+ * What a step does with its gradient: with `accumulate` above 1 and in all steps of a group but the last `accumulation`
+ * of it; else an `update` of the parameters, or an `averaged update` where they are taken into the average behind it.
+ */
+export type StepKind = 'accumulation' | 'update' | 'averaged update';
 
-/** @param sequence the steps that took effect before it */
-export const positionOf = ({ accumulate }: TrainingRule, sequence: number): StepPosition => ({
-  update: Math.floor(sequence / accumulate) + 1,
-  first: sequence % accumulate === 0,
-  last: sequence % accumulate === accumulate - 1,
-});
+/**
+ * Which update, from 1, a step belongs to, and what it does.
+ * @param sequence the steps that took effect before it
+ */
+export function positionOf(
+  { accumulate, average }: TrainingRule,
+  sequence: number,
+): { readonly update: number; readonly kind: StepKind } {
+  const update = Math.floor(sequence / accumulate) + 1;
+  if (sequence % accumulate < accumulate - 1) return { update, kind: 'accumulation' };
+  return { update, kind: average && averagingWeight(average, update) > 0 ? 'averaged update' : 'update' };
+}
 
 /**
  * All numbers that a step needs by port, the updater's among them.
  *
+ * @param sequence the steps that took effect before this one
  * @param factor multiplies the learning rate
  * @throws {MnemeError} `out-of-range` if a schedule leads out of the range of an option
  */
 export function ruleScalars(
   rule: TrainingRule,
-  { first }: Pick<StepPosition, 'first'>,
+  sequence: number,
   progress: Progress,
   factor: number,
 ): Record<string, number> {
-  const { updater, coefficients, gradientNoise, average } = rule;
+  const { updater, coefficients, gradientNoise, average, accumulate } = rule;
   const { iteration } = progress;
   const share = average ? averagingWeight(average, iteration) : 0;
   return {
     ...updater.scalars(progress, factor),
     ...Object.assign({}, ...coefficientNames.map((name) => scheduleFactors(name, coefficients[name], progress))),
-    [rulePorts.accumulated]: first ? 0 : 1,
+    [rulePorts.accumulated]: sequence % accumulate === 0 ? 0 : 1,
     [rulePorts.learningRate]: rateAt(updater.options.learningRate, progress) * factor,
     ...(gradientNoise ? { [rulePorts.noise]: noiseDeviation(gradientNoise, iteration) } : {}),
     ...(average ? { [rulePorts.average]: 1 - share, [rulePorts.weights]: share } : {}),

@@ -173,13 +173,12 @@ export class Stepper {
     const { engine, stream, memory: parameters } = this.#network;
     const { updater } = this.#rule;
     const sequence = this.#completed + this.#queued;
-    const { update, first, last } = positionOf(this.#rule, sequence);
+    const { update, kind } = positionOf(this.#rule, sequence);
     const progress = { ...position, iteration: update };
     const factor = this.#schedule(progress);
     const given = batchShape(this.#network, this.#rule.loss, batch);
     const { memory: state, initialStates } = this.#states.prepare(given.batch, batch);
     const shape = { ...given, initialStates };
-    const kind = last ? 'update' : 'accumulation';
     const program = this.#network.program(`${this.#name}/${kind}/${JSON.stringify(shape)}`, () =>
       trainStep(this.#network, this.#rule, shape, kind),
     );
@@ -187,7 +186,7 @@ export class Stepper {
     const ports = {
       ...portsOf(batch, this.#rule.loss),
       sequence: reals(engine, [sequence % sequenceModulus]),
-      ...this.#numbers(ruleScalars(this.#rule, { first }, progress, factor)),
+      ...this.#numbers(ruleScalars(this.#rule, sequence, progress, factor)),
       ...this.#numbers(ratesAt(this.#network.scheduledRates, progress)),
     };
     const inputs = inputsFor(engine, program, ports);
@@ -205,7 +204,7 @@ export class Stepper {
         loss: outputs.loss!.data[0]!,
         gradientNorm: outputs.gradientNorm!.data[0]!,
         learningRate: rateAt(updater.options.learningRate, progress) * factor,
-        updated: last,
+        updated: kind !== 'accumulation',
       };
     } finally {
       this.#queued -= 1;

@@ -15,6 +15,7 @@ import type { BatchShape } from './batch-shape.js';
 import { constantPort } from './engine-numbers.js';
 import { joined } from './parts.js';
 import type { TrainingRule } from './rule.js';
+import type { StepKind } from './rule-scalars.js';
 import { accumulation, update } from './update.js';
 import { sequenceModulus, updaterLayout } from './updater-arena.js';
 
@@ -55,12 +56,6 @@ export function lossOf(loss: Loss, output: Value, { targets, masked }: BatchShap
 }
 
 /**
- * What a step does with its gradient: an `update` of the parameters; or, with `accumulate` above 1 and in all steps of a
- * group but the last, `accumulation` of it.
- */
-export type StepKind = 'update' | 'accumulation';
-
-/**
  * Ports: `input`, `targets`, `sequence` (the number of steps that took effect before this one), the updater's scalars
  * and those of `ruleScalars`. Outputs: `loss`, `gradientNorm` (before clipping), `finite`.
  */
@@ -83,7 +78,8 @@ export function trainStep(
     draws,
     seed: network.seed,
   };
-  const { gradientNorm, finite, assignments } = kind === 'update' ? update(rule, step) : accumulation(rule, step);
+  const { gradientNorm, finite, assignments } =
+    kind === 'accumulation' ? accumulation(rule, step) : update(rule, step, { averaging: kind === 'averaged update' });
 
   const counted = map((done) => done.add(1).less(sequenceModulus).select(done.add(1), 0), completed);
   return compile({

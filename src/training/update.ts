@@ -49,8 +49,8 @@ export function accumulation(rule: TrainingRule, step: Step): Effect {
   };
 }
 
-/** The parameters are updated. */
-export function update(rule: TrainingRule, step: Step): Effect {
+/** The parameters are updated, and with `averaging` taken into the average. */
+export function update(rule: TrainingRule, step: Step, { averaging }: { readonly averaging: boolean }): Effect {
   const { updater, clip, gradientNoise, count, trained } = rule;
   const layout = updaterLayout(rule);
   const parameters = parametersOf(rule, step.parameters);
@@ -60,7 +60,7 @@ export function update(rule: TrainingRule, step: Step): Effect {
   const byPart = clip !== undefined && 'of' in clip && clip.of !== 'network';
   const gradient = byPart ? clippedParts(rule, whole, clip) : whole;
   const norm = clip && 'of' in clip && clip.order !== 2 ? normOf(whole, clip.order) : gradientNorm;
-  const average = rule.average && stored('updater', layout.average!, [count], 'f32', 'average');
+  const average = averaging && stored('updater', layout.average!, [count], 'f32', 'average');
   const states = layout.states.map(({ name, offset }) =>
     stored('updater', offset, [count], 'f32', `${updater.name}.${name}`),
   );
@@ -140,7 +140,7 @@ const coefficient = (rule: TrainingRule, name: CoefficientName, of: ElementOf): 
 const noise = ({ count }: TrainingRule, { draws, seed }: Step): Value =>
   random(draws, [count], { seed, purpose: purposeOf('gradient noise'), kind: 'normal' });
 
-/** The average with the new weights in it, or as it was. */
+/** The average with the new weights in it. */
 const mixed = (average: Expression, weight: Expression, of: ElementOf): Expression =>
   average.mul(of(port(rulePorts.average))).add(weight.mul(of(port(rulePorts.weights))));
 

@@ -7,7 +7,8 @@ import { updaters } from '../../src/network/updaters/index.js';
 import { updater } from '../../src/network/updaters/updater.js';
 import { batchShape } from '../../src/training/batch-shape.js';
 import { type RuleOptions, trainingRule } from '../../src/training/rule.js';
-import { type StepKind, trainStep } from '../../src/training/train-step.js';
+import type { StepKind } from '../../src/training/rule-scalars.js';
+import { trainStep } from '../../src/training/train-step.js';
 import { exact, native } from '../network/engines.js';
 import { data, language, loss } from './language.js';
 import { probe } from './weights-probe.js';
@@ -72,7 +73,10 @@ describe('a step', () => {
 
   it('noise, averages and accumulation take an instruction at most', () => {
     expect(added({ gradientNoise: {} })).toEqual({ random: 1 });
-    expect(added({ average: { kind: 'stochastic' } })).toEqual({});
+    const averaging = { average: { kind: 'stochastic' } } as const;
+    expect(added(averaging, 'averaged update')).toEqual({});
+    expect(updateOf(programOf(averaging, 'averaged update')).reads).toContain('average');
+    expect(updateOf(programOf(averaging, 'update'))).toEqual(updateOf(programOf({})));
     expect(added({ accumulate: 2 })).toEqual({ map: 1 });
     expect(added({ accumulate: 2 }, 'accumulation')).toEqual({});
   });
