@@ -37,7 +37,7 @@ export function reflectedInBlocks(reflections: readonly Reflection[], long: numb
     for (let index = 0; index < change.length; index++) outer.data[index]! -= change[index]!;
     inner = outer;
   }
-  return Float64Array.from(inner.data);
+  return new Float64Array(inner.data);
 }
 
 /** V: each direction begins one axis after the one before. */
@@ -73,7 +73,7 @@ function triangleOf(block: readonly Reflection[]): Matrix {
     }
     triangle[i * size + i] = 2;
   }
-  return { rows: size, columns: size, data: Float32Array.from(triangle) };
+  return { rows: size, columns: size, data: new Float32Array(triangle) };
 }
 
 function product(a: Float64Array, start: number, b: Float64Array): number {

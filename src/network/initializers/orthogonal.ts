@@ -10,6 +10,7 @@ export const orthogonal = rule(
   ({ gain }) =>
     (shape, random, multiply) => {
       const [rows, columns] = matrix(shape);
-      return orthogonalMatrix(rows, columns, random.normal, multiply).map((x) => gain * x);
+      const unscaled = orthogonalMatrix(rows, columns, random.normal, multiply);
+      return gain === 1 ? unscaled : unscaled.map((x) => gain * x);
     },
 );
