@@ -47,6 +47,7 @@ export class Stepper {
   /** A step failed and nobody has acknowledged it yet: whatever comes behind it must not run. */
   #failed = false;
   #suspended: string | undefined;
+  #disposed = false;
 
   constructor(network: NetworkContract, rule: TrainingRule, schedule: Schedule) {
     this.#network = network;
@@ -164,6 +165,7 @@ export class Stepper {
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.#updater?.dispose();
     this.#updater = undefined;
     this.#states.dispose();
@@ -223,6 +225,7 @@ export class Stepper {
   }
 
   #updaterMemory(): Memory {
+    if (this.#disposed) throw new MnemeError('disposed', 'This trainer was disposed: make a new one.');
     if (this.#updater) return this.#updater;
     const { engine, stream } = this.#network;
     const memory = engine.allocate(updaterLayout(this.#rule).size);

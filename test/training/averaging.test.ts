@@ -167,6 +167,25 @@ function claims(engine: Engine): void {
     expect(await network.readParameters()).not.toEqual(before);
   });
 
+  it('a trainer that was disposed says so, and the network stays', async () => {
+    const { network, trainer } = await trained();
+    trainer.dispose();
+    trainer.dispose();
+    for (const attempt of [
+      () => trainer.averagedParameters(),
+      () => trainer.adoptAverage(),
+      () => trainer.withAverage(() => 0),
+      () => trainer.step(data(1)[0]!),
+      () => trainer.fit(batchesOf(data(1))),
+    ]) {
+      await expect(attempt()).rejects.toMatchObject({
+        code: 'disposed',
+        message: 'This trainer was disposed: make a new one.',
+      });
+    }
+    await trainerFor(network).step(data(1)[0]!);
+  });
+
   it('adoptAverage is refused while a fit runs', async () => {
     const { trainer } = await trained();
     const fit = trainer.fit(batchesOf(data()));
