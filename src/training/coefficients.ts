@@ -33,10 +33,6 @@ export function coefficientOf(rates: readonly Rate[]): Coefficient {
 /** Whether a term is the same number for all parameters: a constant in an expression, and no array. */
 export const isUniform = ({ numbers }: CoefficientTerm): boolean => numbers.every((number) => number === numbers[0]);
 
-/** Whether it is that number for all parameters throughout. */
-export const isAlways = (coefficient: Coefficient, number: number): boolean =>
-  coefficient.every(({ scheduled, numbers }) => scheduled === undefined && numbers.every((own) => own === number));
-
 /**
  * What the schedules of a coefficient give, by port.
  * @throws {MnemeError} `out-of-range` if a schedule leads out of the range of the option
@@ -45,7 +41,7 @@ export const scheduleFactors = (name: string, coefficient: Coefficient, progress
   Object.fromEntries(
     coefficient.flatMap(({ scheduled }, index) => {
       if (!scheduled) return [];
-      rateAt(scheduled, progress);
+      rateAt(scheduled, progress, name);
       return [[factorPort(name, index), scheduled.schedule(progress)]];
     }),
   );

@@ -56,7 +56,7 @@ export function ruleScalars(
     ...updater.scalars(progress, factor),
     ...Object.assign({}, ...coefficientNames.map((name) => scheduleFactors(name, coefficients[name], progress))),
     [rulePorts.accumulated]: sequence % accumulate === 0 ? 0 : 1,
-    [rulePorts.learningRate]: rateAt(updater.options.learningRate, progress) * factor,
+    [rulePorts.learningRate]: rateAt(updater.options.learningRate, progress, 'learningRate') * factor,
     ...(gradientNoise ? { [rulePorts.noise]: noiseDeviation(gradientNoise, iteration) } : {}),
     ...(average ? { [rulePorts.average]: 1 - share, [rulePorts.weights]: share } : {}),
   };
