@@ -140,9 +140,10 @@ export class Network implements NetworkContract {
   get memory(): Memory {
     const memory = this.#allocated();
     if (!this.#initialized) {
+      const values = initialParameters(this);
       this.#initialized = true;
       // In stream order, so whoever runs or reads next finds the values; it can only fail by disposal.
-      this.stream.write(memory, 0, initialParameters(this)).catch(() => undefined);
+      this.stream.write(memory, 0, values).catch(() => undefined);
     }
     return memory;
   }

@@ -49,7 +49,10 @@ export const torchUniform = rule(
  */
 export function truncatedNormals(count: number, random: RandomNumbers): Float64Array {
   const values = random.normal(count);
-  let beyond = [...values.keys()].filter((index) => Math.abs(values[index]!) > 2);
+  let beyond: number[] = [];
+  values.forEach((x, index) => {
+    if (Math.abs(x) > 2) beyond.push(index);
+  });
   while (beyond.length > 0) {
     const again = random.normal(beyond.length);
     for (const [position, index] of beyond.entries()) values[index] = again[position]!;

@@ -18,7 +18,7 @@ export type GivenFunction = (shape: Shape, random: RandomNumbers) => ArrayLike<n
 
 /** What a layer's options hold of given values. In a file it is nothing: a loaded model has its parameters already. */
 export interface GivenValues {
-  readonly values: Initializer;
+  readonly start: Initializer;
   /** Where it is known before a parameter asks. */
   readonly shape?: Shape | undefined;
   toJSON(): undefined;
@@ -29,7 +29,7 @@ export const givenSchema = v.strictObject({
   values: v.optional(
     v.custom<GivenValues>(
       (option) =>
-        typeof option === 'object' && option !== null && 'values' in option && typeof option.values === 'function',
+        typeof option === 'object' && option !== null && 'start' in option && typeof option.start === 'function',
       'what initializers.given makes',
     ),
   ),
@@ -56,12 +56,12 @@ export function givenInitializer({ values }: Given, shape: Shape | undefined): I
       `initializers.given: the parameter has the shape ${printShape(shape)}, the values ${printShape(values.shape)}.`,
     );
   }
-  return values.values;
+  return values.start;
 }
 
-function valuesOf(source: Parameters<typeof given>[0]): Pick<GivenValues, 'values' | 'shape'> {
+function valuesOf(source: Parameters<typeof given>[0]): Pick<GivenValues, 'start' | 'shape'> {
   if (typeof source === 'function') {
-    return { values: (shape, random) => checked(Float64Array.from(source(shape, random)), shape) };
+    return { start: (shape, random) => checked(Float64Array.from(source(shape, random)), shape) };
   }
   if (isNested(source)) {
     const shape = shapeOf(source);
@@ -75,10 +75,10 @@ function valuesOf(source: Parameters<typeof given>[0]): Pick<GivenValues, 'value
   );
 }
 
-const fixed = (data: Float64Array, shape?: Shape): Pick<GivenValues, 'values' | 'shape'> => {
+const fixed = (data: Float64Array, shape?: Shape): Pick<GivenValues, 'start' | 'shape'> => {
   requireFinite(data);
   // A copy: whoever asks may change what it gets.
-  return { values: (wanted) => checked(data, wanted).slice(), shape };
+  return { start: (wanted) => checked(data, wanted).slice(), shape };
 };
 
 function checked(data: Float64Array, shape: Shape): Float64Array {
