@@ -1,9 +1,12 @@
 /** The gradient of every layer is that of what it computes: for its input, its parameters and its initial states. */
 import { describe, it } from 'vitest';
+import type { Value } from '../../src/compute/graph.js';
 import { map, random, reduceSum } from '../../src/compute/operations/index.js';
 import { type Shape, type Tensor, tensor } from '../../src/compute/tensor.js';
 import { layers } from '../../src/network/layers/index.js';
 import type { Layer, Signal } from '../../src/network/layers/layer.js';
+import { isScheduled, scheduled } from '../../src/network/rates.js';
+import { schedules } from '../../src/network/schedules.js';
 import { activationChoices } from '../network/activation-choices.js';
 import { expectGradients, noise } from './finite-differences.js';
 
@@ -62,6 +65,11 @@ describe('recurrent layers with other options', () => {
   });
   it('with dropout on the input', () =>
     check(layers.lstm({ units: 3, dropout: 0.4 }), vectors(4), [3, 2], { states: true }));
+  it.each(['simpleRnn', 'lstm', 'gru'] as const)('%s with weights of both kernels dropped', async (kind) => {
+    const rates = { dropConnect: 0.4, recurrentDropConnect: 0.3 };
+    await check(layers[kind]({ units: 3, ...rates }), vectors(4), [3, 2], { states: true });
+    await check(layers[kind]({ units: 3, ...rates }), ids(4), [3, 2], { states: true });
+  });
 });
 
 describe('other layers', () => {
@@ -84,7 +92,21 @@ describe('other layers', () => {
   });
   it('randomized ReLU', () => check(layers.randomizedRelu(), vectors(3), [3, 2]));
   it('gated linear unit', () => check(layers.gatedLinearUnit(), vectors(6), [3, 2]));
-  it('dropout', () => check(layers.dropout({ rate: 0.5 }), vectors(6), [3, 2]));
+  const later = scheduled(0.5, schedules.constant());
+  it.each([
+    ['dropout', layers.dropout({ rate: 0.5 })],
+    ['spatial dropout', layers.spatialDropout({ rate: 0.5 })],
+    ['alpha dropout', layers.alphaDropout({ rate: 0.5 })],
+    ['gaussian dropout', layers.gaussianDropout({ rate: 0.5 })],
+    ['gaussian noise', layers.gaussianNoise({ deviation: 0.5 })],
+    ['dense with weights dropped', layers.dense({ units: 4, dropConnect: 0.5 })],
+    ['scheduled dropout', layers.dropout({ rate: later })],
+    ['scheduled spatial dropout', layers.spatialDropout({ rate: later })],
+    ['scheduled alpha dropout', layers.alphaDropout({ rate: later })],
+    ['scheduled gaussian dropout', layers.gaussianDropout({ rate: later })],
+    ['scheduled gaussian noise', layers.gaussianNoise({ deviation: later })],
+    ['dense with weights dropped by schedule', layers.dense({ units: 4, dropConnect: later })],
+  ])('%s', (_, layer) => check(layer, vectors(6), [3, 2]));
   it('the last step of any sequence', () => check(layers.lastStep(), vectors(3), [3, 2]));
   it.each(Object.entries(recurrent))('the last step of a %s', (_, layer) =>
     check(composed(layer, layers.lastStep(), vectors(2)), vectors(2), [3, 2], { states: true }),
@@ -97,6 +119,7 @@ function composed(first: Layer, second: Layer, input: Signal): Layer {
   return {
     kind: 'composed',
     options: {},
+    rates: { ...first.rates, ...second.rates },
     signal: () => second.signal(between),
     parameters: () => ({ ...first.parameters(input), ...second.parameters(between) }),
     states: () => first.states(input),
@@ -127,8 +150,11 @@ async function check(
   const stateShapes = states ? layer.states(signal) : {};
   for (const [name, shape] of Object.entries(stateShapes)) put(`state ${name}`, [batch, ...shape]);
   given.step = tensor(Int32Array.of(3), [1]);
+  const scheduledRates = Object.entries(layer.rates ?? {}).filter(([, rate]) => isScheduled(rate));
+  const rates = Object.fromEntries(scheduledRates.map(([name]) => [`rate ${name}`, tensor([0.4], [1])]));
 
-  await expectGradients(given, (values) => {
+  const build = (values: Readonly<Record<string, Value>>) => {
+    let draws = 0;
     const pick = (prefix: string, of: object) =>
       Object.fromEntries(Object.keys(of).map((name) => [name, values[`${prefix} ${name}`]!]));
     const result = layer.apply(
@@ -137,8 +163,8 @@ async function check(
         parameters: pick('parameter', layer.parameters(signal)),
         states: pick('state', stateShapes),
         training: true,
-        random: (shape) => random(values.step!, shape, { seed: 5, purpose: 9, kind: 'uniform' }),
-        rate: () => 0,
+        random: (shape, kind = 'uniform') => random(values.step!, shape, { seed: 5, purpose: 9 + draws++, kind }),
+        rate: (name) => values[`rate ${name}`] ?? (layer.rates![name] as number),
       },
       signal,
     );
@@ -148,5 +174,6 @@ async function check(
       return reduceSum([output, weights], { axis: 'all', expression: (a, b) => a.mul(b) });
     });
     return sums.reduce((total, sum) => map((a, b) => a.add(b), total, sum));
-  });
+  };
+  await expectGradients(given, build, rates);
 }
