@@ -28,6 +28,8 @@ export interface StepRecord {
   /** Of the whole gradient, before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
+  /** Whether the parameters were updated: with the trainer's `accumulate` above 1 every so many steps only. */
+  readonly updated: boolean;
   /** Targets of this fit so far. */
   readonly tokens: number;
   /** Of the epochs or seconds asked for: from 0 to 1. */

@@ -139,6 +139,13 @@ for (const [name, engine] of engines)
       expect(none.parameters).toEqual(await language(engine!).readParameters());
     });
 
+    it('listeners hear of every batch, and which of them updated the parameters', async () => {
+      const heard: boolean[] = [];
+      const trainer = trainerFor(language(engine!), { accumulate: 2 });
+      await trainer.fit(batchesOf(data(5)), { listeners: [{ onStep: ({ updated }) => void heard.push(updated) }] });
+      expect(heard).toEqual([false, true, false, true, false]);
+    });
+
     it('states are carried from batch to batch, and steps in flight make no difference', async () => {
       const all = data(8, true);
       const alone = await after([all], 1);
