@@ -42,7 +42,29 @@ export class MnemeError extends Error {
 export function printKind(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value !== 'object') return typeof value;
-  return value.constructor?.name ?? 'an object';
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? name : 'an object';
+}
+
+/** A value as messages show it: numbers and short texts as they are, everything else by its kind. Never throws. */
+export function printValue(value: unknown): string {
+  if (typeof value === 'string') return value.length <= 60 ? `'${value}'` : `'${value.slice(0, 60)}…'`;
+  if (typeof value === 'bigint') return `${value}n`;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : printKind(value);
+}
+
+/** Whether it is a typed array, or a proxy of one, which fails whoever looks into it. */
+export const isTypedArray = (value: unknown): boolean => value instanceof TypedArray;
+const TypedArray: abstract new () => object = Object.getPrototypeOf(Uint8Array);
+
+/**
+ * @param where the function that was called, as the user wrote it
+ * @throws {MnemeError} `invalid-argument` unless the condition holds: `where: expected such, got that.`
+ */
+export function requireArgument(condition: boolean, where: string, expected: string, got: unknown): asserts condition {
+  if (!condition) {
+    throw new MnemeError('invalid-argument', `${where}: expected ${expected}, got ${printValue(got)}.`);
+  }
 }
 
 /** `1.5 GiB` */

@@ -4,7 +4,7 @@
  */
 import { closest } from 'fastest-levenshtein';
 import * as v from 'valibot';
-import { MnemeError } from './errors.js';
+import { isTypedArray, MnemeError, printKind } from './errors.js';
 
 /** A schema of a strict object of options. */
 export type OptionsSchema = v.GenericSchema<unknown, unknown> & { readonly entries?: Record<string, unknown> };
@@ -17,6 +17,9 @@ export type OptionsSchema = v.GenericSchema<unknown, unknown> & { readonly entri
  *   option the nearest right name
  */
 export function parseOptions<S extends v.GenericSchema>(schema: S, options: unknown, where: string): v.InferOutput<S> {
+  if (isTypedArray(options)) {
+    throw new MnemeError('invalid-option', `${where}: options must be an object, got ${printKind(options)}.`);
+  }
   const result = v.safeParse(schema, options ?? {});
   if (result.success) return result.output;
   const isUnknown = ({ type, expected }: v.BaseIssue<unknown>) => type === 'strict_object' && expected === 'never';
@@ -26,7 +29,7 @@ export function parseOptions<S extends v.GenericSchema>(schema: S, options: unkn
   if (isUnknown(issue)) {
     const names = entryNames(schema);
     const unknown = path || String(issue.received).replaceAll('"', '');
-    const hint = names.length > 0 ? ` Did you mean '${closest(unknown, names)}'? Known: ${names.join(', ')}.` : '';
+    const hint = names.length > 0 ? ` Did you mean '${nearestName(unknown, names)}'? Known: ${names.join(', ')}.` : '';
     throw new MnemeError('invalid-option', `${where}: unknown option '${unknown}'.${hint}`);
   }
   if (issue.type === 'strict_object' && path && issue.received === 'undefined') {
@@ -40,8 +43,11 @@ export function parseOptions<S extends v.GenericSchema>(schema: S, options: unkn
 
 /** The name in `known` nearest to `name`: for messages about misspelt names. */
 export function nearestName(name: string, known: readonly string[]): string {
-  return closest(name, known);
+  return closest(name.slice(0, longestName), known);
 }
+
+/** Comparing takes the square of it. */
+const longestName = 100;
 
 function entryNames(schema: unknown): string[] {
   const entries = (schema as OptionsSchema).entries;

@@ -1,12 +1,15 @@
 /** Batches of examples that lie in memory. */
 import * as v from 'valibot';
-import { type NumericArray, printShape, type Tensor, tensor } from '../compute/tensor.js';
+import { elementCount, isTensor, type NumericArray, printShape, type Tensor, tensor } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
 import { parseOptions, wholeNumber } from '../options.js';
 import { type Batches, checkMask } from './batch.js';
 import { permutation } from './permutation.js';
 
-const tensorSchema = v.custom<Tensor>((value) => isTensor(value), 'a tensor');
+const tensorSchema = v.custom<Tensor>(
+  (value) => isTensor(value) && elementCount(value.shape) === value.data.length,
+  'a tensor',
+);
 
 const arraysSchema = v.strictObject({
   /** `[examples, time]` ids (i32) or `[examples, time, features]`. */
@@ -88,13 +91,3 @@ function gather(source: Tensor, rows: readonly number[]): Tensor {
 
 /** A mask of 0 and 1 may be whole numbers. */
 const real = ({ data, shape }: Tensor): Tensor => tensor(Float32Array.from(data), shape);
-
-function isTensor(value: unknown): value is Tensor {
-  if (typeof value !== 'object' || value === null || !('data' in value) || !('shape' in value)) return false;
-  const { data, shape } = value;
-  return (
-    (data instanceof Float32Array || data instanceof Float64Array || data instanceof Int32Array) &&
-    Array.isArray(shape) &&
-    shape.reduce((product, extent) => product * extent, 1) === data.length
-  );
-}

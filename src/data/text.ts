@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import * as v from 'valibot';
-import { MnemeError } from '../errors.js';
+import { MnemeError, requireArgument } from '../errors.js';
 import { finiteNumber, parseOptions } from '../options.js';
 import type { Batches } from './batch.js';
 import { createByteCollector, createSymbolCollector, type IdArray } from './symbol-ids.js';
@@ -78,6 +78,7 @@ export type TextOptions = v.InferInput<typeof textSchema>;
  * text.vocabulary.size; // 94
  */
 export async function openText(path: string, options: TextOptions = {}): Promise<Text> {
+  requireArgument(typeof path === 'string' && path !== '', 'openText', 'the path of a file', path);
   const parsed = parseOptions(textSchema, options, 'openText');
   const expected = await fileSize(path);
   const stream = createReadStream(path, {
@@ -186,7 +187,12 @@ function makeText(symbols: Symbols, settings: Settings, source: string): Text {
     return {
       length: own.length,
       batches: (options) => textBatches(own, `the ${name} part of ${source}`, vocabulary, options),
-      ids: (from, to) => Int32Array.from(own.subarray(from, to)),
+      ids(from, to) {
+        for (const bound of [from, to]) {
+          requireArgument(bound === undefined || typeof bound === 'number', 'ids', 'numbers as bounds', bound);
+        }
+        return Int32Array.from(own.subarray(from, to));
+      },
     };
   };
   const testStart = ids.length - Math.floor(test * ids.length);

@@ -1,6 +1,6 @@
 /** A vocabulary: the symbols a model of text knows, and the way between text and their ids. */
 import * as v from 'valibot';
-import { MnemeError } from '../errors.js';
+import { MnemeError, printValue, requireArgument } from '../errors.js';
 
 /** What a symbol is: a Unicode code point, or a byte of UTF-8. */
 export type TextUnit = 'character' | 'byte';
@@ -38,16 +38,19 @@ export type VocabularyData = { readonly unit: 'character'; readonly symbols: str
 /**
  * The vocabulary of the given code points, in the given order.
  *
- * @param symbols distinct characters; anything iterable by code point, such as a string
+ * @param symbols distinct characters; a string, a list or a set
  * @throws {MnemeError} `invalid-argument` when a symbol occurs twice, is no single code point, or is a lone surrogate
  * @example
  * const letters = characterVocabulary('abc');
  * letters.encode('cab'); // Int32Array [2, 0, 1]
  */
 export function characterVocabulary(symbols: Iterable<string>): Vocabulary {
+  const iterable = typeof symbols === 'string' || Array.isArray(symbols) || symbols instanceof Set;
+  requireArgument(iterable, 'vocabulary', 'characters', symbols);
   const list = [...symbols];
   const ids = new Map<string, number>();
   for (const [id, symbol] of list.entries()) {
+    requireArgument(typeof symbol === 'string', `vocabulary: symbol ${id}`, 'a character', symbol);
     if ([...symbol].length !== 1 || isLoneSurrogate(symbol)) {
       throw new MnemeError(
         'invalid-argument',
@@ -62,7 +65,8 @@ export function characterVocabulary(symbols: Iterable<string>): Vocabulary {
     }
     ids.set(symbol, id);
   }
-  const symbolOf = (id: number, position: number): string => list[id] ?? refuseId(id, position, list.length);
+  const symbolOf = (id: number, position: number): string =>
+    (typeof id === 'number' ? list[id] : undefined) ?? refuseId(id, position, list.length);
   return {
     unit: 'character',
     size: list.length,
@@ -79,7 +83,7 @@ export function characterVocabulary(symbols: Iterable<string>): Vocabulary {
       }
       return encoded.subarray(0, count).slice();
     },
-    decode: (encoded) => Array.from(encoded, symbolOf).join(''),
+    decode: (encoded) => Array.from(idsOf(encoded), symbolOf).join(''),
     decoder: () => ({ push: (id) => symbolOf(id, 0) }),
     toJSON: () => ({ unit: 'character', symbols: list.join('') }),
   };
@@ -104,7 +108,7 @@ export function byteVocabulary(): Vocabulary {
       refuseLoneSurrogates(text, 'encode');
       return Int32Array.from(new TextEncoder().encode(text));
     },
-    decode: (encoded) => createDecoder().decode(Uint8Array.from(encoded, byteOf)),
+    decode: (encoded) => createDecoder().decode(Uint8Array.from(idsOf(encoded), byteOf)),
     decoder() {
       const decoder = createDecoder();
       return { push: (id) => decoder.decode(Uint8Array.of(byteOf(id, 0)), { stream: true }) };
@@ -151,6 +155,12 @@ function requireString(text: unknown): void {
     throw new MnemeError('invalid-argument', `encode: expected a string, got ${typeof text}.`);
 }
 
+/** A list, or a typed array, of which one whose buffer was detached has no ids and cannot be gone through. */
+function idsOf(encoded: ArrayLike<number>): ArrayLike<number> {
+  requireArgument(Array.isArray(encoded) || ArrayBuffer.isView(encoded), 'decode', 'a list of ids', encoded);
+  return encoded.length > 0 ? encoded : [];
+}
+
 const isLoneSurrogate = (symbol: string): boolean => /^\p{Surrogate}$/u.test(symbol);
 
 /** @param where the function or file it was met in */
@@ -176,6 +186,6 @@ function printSymbol(symbol: string): string {
 function refuseId(id: number, position: number, size: number): never {
   throw new MnemeError(
     'out-of-range',
-    `decode: id ${id} at position ${position} is outside the vocabulary of ${size} symbols.`,
+    `decode: id ${printValue(id)} at position ${position} is outside the vocabulary of ${size} symbols.`,
   );
 }

@@ -1,5 +1,6 @@
 /** What `checkpoint.json` says: where training stands, and what must be the same when it goes on. */
 import * as v from 'valibot';
+import { printValue } from '../errors.js';
 import { invalid, ownVersion, parseJson } from './model-description.js';
 
 /** Raised when older versions of mneme could no longer go on from what is written. */
@@ -85,7 +86,7 @@ export function parseCheckpointDescription(json: Uint8Array, file: string): Chec
   if (typeof version === 'number' && version > formatVersion) {
     throw invalid(
       file,
-      `it has format version ${version}, and this mneme ${ownVersion()} reads up to ${formatVersion}: mneme ${mneme} wrote it`,
+      `it has format version ${version}, and this mneme ${ownVersion()} reads up to ${formatVersion}: mneme ${printValue(mneme)} wrote it`,
     );
   }
   const result = v.safeParse(schema, data);

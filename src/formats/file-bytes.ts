@@ -1,4 +1,5 @@
 /** Whole files as bytes, beyond the 2 GiB at which `readFile` ends. */
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { MnemeError, printGibibytes } from '../errors.js';
 
@@ -8,8 +9,10 @@ import { MnemeError, printGibibytes } from '../errors.js';
 export async function readBytes(path: string): Promise<Uint8Array> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, 'r');
-    const { size } = await file.stat();
+    file = await open(path, flags);
+    const status = await file.stat();
+    if (!status.isFile() && !status.isDirectory()) throw new MnemeError('file-missing', `${path} is no file.`);
+    const { size } = status;
     const bytes = allocate(size, path);
     let length = 0;
     while (length < size) {
@@ -25,6 +28,9 @@ export async function readBytes(path: string): Promise<Uint8Array> {
     await file?.close();
   }
 }
+
+/** Opening a pipe that nobody writes to would wait for ever. Windows, which has no such flag, has no such pipes. */
+const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** One `read` takes less than 2 GiB. */
 const longestRead = 2 ** 30;

@@ -54,13 +54,21 @@ export function describeModel(
     mneme: ownVersion(),
     seed: network.seed,
     input: network.inputSignal,
-    layers: network.layers.map(({ kind, options }, index) => {
-      requireOwnNames(options, network.layerNames[index]!);
-      return { kind, options };
-    }),
+    layers: describeLayers(network),
     ...(vocabulary === undefined ? {} : { vocabulary }),
     parameters,
   };
+}
+
+/** @throws {MnemeError} `invalid-argument` for a layer that the description would not bring back */
+export function describeLayers({
+  layers,
+  layerNames,
+}: Pick<NetworkContract, 'layers' | 'layerNames'>): ModelDescription['layers'] {
+  return layers.map(({ kind, options }, index) => {
+    requireOwnNames(options, layerNames[index]!);
+    return { kind, options };
+  });
 }
 
 /**

@@ -4,12 +4,12 @@
  * A file is the length of its header (8 bytes, little-endian), the header in JSON, and the tensors' bytes without gaps.
  */
 import { createHash, type Hash } from 'node:crypto';
-import type { NumericArray, Tensor } from '../compute/tensor.js';
-import { MnemeError } from '../errors.js';
+import { dtypeOf, elementCount, isTensor, type NumericArray, type Tensor } from '../compute/tensor.js';
+import { MnemeError, requireArgument } from '../errors.js';
 import { writeAtomically } from './atomic.js';
 import { readBytes } from './file-bytes.js';
 import { longestHeader, metadataKey, parseHeader } from './safetensors-header.js';
-import { type StoredTensor, storedBits, storedDtypeOf } from './stored-tensor.js';
+import { type StoredTensor, storedDtypeOf } from './stored-tensor.js';
 
 export interface Safetensors {
   /** By name, in the order of their bytes. `tensorOfStored` gives their numbers. */
@@ -26,6 +26,7 @@ export interface Safetensors {
  * const kernel = tensorOfStored(tensors.get('lstm/kernel'), 'lstm/kernel');
  */
 export async function readSafetensors(path: string): Promise<Safetensors> {
+  requireArgument(typeof path === 'string' && path !== '', 'readSafetensors', 'the path of a file', path);
   return parseSafetensors(await readBytes(path), path);
 }
 
@@ -36,6 +37,10 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
  * @throws {MnemeError} `file-invalid`
  */
 export function parseSafetensors(bytes: Uint8Array, where = 'The data'): Safetensors {
+  const valid =
+    ArrayBuffer.isView(bytes) && bytes instanceof Uint8Array && !(bytes.buffer instanceof SharedArrayBuffer);
+  requireArgument(valid, 'parseSafetensors', 'the bytes of a file as a Uint8Array', bytes);
+  requireArgument(typeof where === 'string', 'parseSafetensors', 'a name for messages', where);
   const { entries, metadata, dataStart } = parseHeader(bytes, where);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
@@ -58,6 +63,8 @@ export async function writeSafetensors(
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  requireArgument(typeof path === 'string' && path !== '', 'writeSafetensors', 'the path of a file', path);
+  checkContent(tensors, metadata);
   await writeAtomically(path, formatSafetensors(tensors, metadata));
 }
 
@@ -79,13 +86,26 @@ export function formatSafetensors(
   const names = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   if (names.length > 0) header.push([metadataKey, Object.fromEntries(names)]);
   let offset = 0;
-  for (const [name, { dtype, shape, data }] of sorted) {
+  for (const [name, { shape, data }] of sorted) {
     requireName(name);
     const end = offset + data.byteLength;
-    header.push([name, { dtype: storedDtypeOf[dtype], shape, data_offsets: [offset, end] }]);
+    header.push([name, { dtype: storedDtypeOf[dtypeOf(data)], shape, data_offsets: [offset, end] }]);
     offset = end;
   }
   return [headerBytes(Object.fromEntries(header)), ...sorted.map(([, { data }]) => bytesOf(data))];
+}
+
+function checkContent(tensors: NamedTensors, metadata: Readonly<Record<string, string>>): void {
+  requireArgument(typeof tensors === 'object' && tensors !== null, 'writeSafetensors', 'tensors by name', tensors);
+  for (const [name, value] of tensors instanceof Map ? tensors : Object.entries(tensors)) {
+    requireArgument(typeof name === 'string', 'writeSafetensors', 'names that are strings', name);
+    const whole = isTensor(value) && elementCount(value.shape) === value.data.length;
+    requireArgument(whole, `writeSafetensors: '${name}'`, 'a tensor whose data fit its shape', value);
+  }
+  requireArgument(typeof metadata === 'object' && metadata !== null, 'writeSafetensors', 'metadata', metadata);
+  for (const [key, text] of Object.entries(metadata)) {
+    requireArgument(typeof text === 'string', `writeSafetensors: metadata '${key}'`, 'a string', text);
+  }
 }
 
 /** The SHA-256 of pieces that are one file, in hexadecimal. */
@@ -122,7 +142,7 @@ type Named = readonly [string, Tensor];
 
 /** As the format's own writer sorts: wide elements first, so that all lie aligned, then by name. */
 function widestFirst([nameA, a]: Named, [nameB, b]: Named): number {
-  return storedBits[storedDtypeOf[b.dtype]] - storedBits[storedDtypeOf[a.dtype]] || (nameA < nameB ? -1 : 1);
+  return b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || (nameA < nameB ? -1 : 1);
 }
 
 /** Padded with spaces, so that the tensors begin at a multiple of 8. */

@@ -1,6 +1,6 @@
 /** Tensors as safetensors files hold them: more element types than mneme computes with, as little-endian bytes. */
-import { type Dtype, type NumericArray, type Shape, type Tensor, tensor } from '../compute/tensor.js';
-import { MnemeError } from '../errors.js';
+import { type Dtype, elementCount, type NumericArray, type Shape, type Tensor, tensor } from '../compute/tensor.js';
+import { MnemeError, requireArgument } from '../errors.js';
 
 /** Bits of one element of each type the format knows. */
 export const storedBits = {
@@ -52,8 +52,22 @@ export interface StoredTensor {
  *   has no numbers for (C64 and those of 8 bits and less with a fraction), whose bytes are in `stored.bytes`
  */
 export function tensorOfStored(stored: StoredTensor, name: string): Tensor {
+  checkStored(stored, name);
   const shape = stored.shape.length === 0 ? [1] : stored.shape;
   return tensor(numbersOf(stored, name), shape);
+}
+
+function checkStored(stored: StoredTensor, name: string): void {
+  requireArgument(typeof name === 'string', 'tensorOfStored', 'a name for messages', name);
+  const where = `tensorOfStored: '${name}'`;
+  requireArgument(typeof stored === 'object' && stored !== null, where, 'a stored tensor', stored);
+  const { dtype, shape, bytes } = stored;
+  requireArgument(isStoredDtype(dtype), `${where}, dtype`, 'one of the format', dtype);
+  const valid = Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
+  requireArgument(valid, `${where}, shape`, 'whole numbers', shape);
+  requireArgument(ArrayBuffer.isView(bytes) && bytes instanceof Uint8Array, `${where}, bytes`, 'a Uint8Array', bytes);
+  const expected = (storedBits[dtype] * elementCount(shape)) / 8;
+  requireArgument(bytes.length === expected, `${where}, bytes`, `${expected} of them`, bytes.length);
 }
 
 function numbersOf(stored: StoredTensor, name: string): NumericArray {

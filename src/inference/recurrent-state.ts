@@ -1,7 +1,15 @@
 /** The memory in which a session's recurrent states lie, and the same as tensors. */
 import type { Memory } from '../compute/engine/engine.js';
-import { elementCount, type NumericArray, printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
-import { MnemeError } from '../errors.js';
+import {
+  elementCount,
+  isTensor,
+  type NumericArray,
+  printShape,
+  sameShape,
+  type Tensor,
+  tensor,
+} from '../compute/tensor.js';
+import { MnemeError, requireArgument } from '../errors.js';
 import type { NetworkContract } from '../network/contract.js';
 import { nearestName } from '../options.js';
 
@@ -50,6 +58,7 @@ export function createRecurrentState(network: NetworkContract, batch: number): R
       );
     },
     async setTensors(states) {
+      requireArgument(typeof states === 'object' && states !== null, 'setState', 'states by name', states);
       const names = places.map(({ name }) => name);
       for (const name of Object.keys(states)) if (!names.includes(name)) throw unknownState(name, names);
       const values = new Float64Array(length);
@@ -63,6 +72,7 @@ export function createRecurrentState(network: NetworkContract, batch: number): R
 function checked(name: string, state: Tensor | undefined, shape: readonly number[]): NumericArray {
   if (!state)
     throw new MnemeError('invalid-argument', `setState: the state '${name}' is missing; all are set at once.`);
+  requireArgument(isTensor(state), `setState: '${name}'`, 'a tensor', state);
   if (!sameShape(state.shape, shape)) {
     throw new MnemeError(
       'invalid-shape',

@@ -1,6 +1,14 @@
 /** What users give a network to read, brought to the arrays its programs take. */
-import { elementCount, type NumericArray, printShape, type Tensor, tensor } from '../compute/tensor.js';
-import { MnemeError } from '../errors.js';
+import {
+  elementCount,
+  isNumericArray,
+  isTensor,
+  type NumericArray,
+  printShape,
+  type Tensor,
+  tensor,
+} from '../compute/tensor.js';
+import { MnemeError, requireArgument } from '../errors.js';
 import { printSignal, type Signal } from '../network/layers/layer.js';
 
 /**
@@ -62,20 +70,17 @@ export function cutSteps(steps: Steps, from: number, to: number): Int32Array | F
 }
 
 function tensorOf(input: StepInput, signal: Signal, width: number, where: string): Tensor {
-  if (typeof input !== 'object' || input === null) {
-    throw new MnemeError(
-      'invalid-argument',
-      `${where}: expected a tensor or numbers, got ${input === null ? 'null' : typeof input}.`,
-    );
-  }
-  if ('data' in input) {
+  if (isTensor(input)) {
     if (input.data.length === elementCount(input.shape)) return input;
     throw new MnemeError(
       'invalid-argument',
       `${where}: the tensor ${printShape(input.shape)} holds ${input.data.length} elements: was its buffer detached?`,
     );
   }
-  const numbers = Float64Array.from(input);
+  const numeric = isNumericArray(input) || (Array.isArray(input) && input.every((x) => typeof x === 'number'));
+  requireArgument(numeric, where, 'a tensor or numbers', input);
+  // A detached array has no elements and cannot be gone through.
+  const numbers = input.length > 0 ? Float64Array.from(input) : new Float64Array(0);
   const rows = numbers.length / width;
   return tensor(numbers, signal.kind === 'vectors' && Number.isInteger(rows) ? [rows, width] : [numbers.length]);
 }

@@ -1,6 +1,6 @@
 /** The activations that the fused cells have a fast path for: the number kernels know each by, and its formula. */
 import { type Expression, variable } from '../compute/expression.js';
-import { MnemeError } from '../errors.js';
+import { MnemeError, printValue } from '../errors.js';
 import { nearestName } from '../options.js';
 
 const formulas = {
@@ -15,11 +15,11 @@ export type ActivationName = keyof typeof formulas;
 
 /** @throws {MnemeError} `invalid-argument`, naming those there are */
 export function activationOf(where: string, name: ActivationName) {
-  if (!Object.hasOwn(formulas, name)) {
+  if (typeof name !== 'string' || !Object.hasOwn(formulas, name)) {
     const names = Object.keys(formulas);
     throw new MnemeError(
       'invalid-argument',
-      `${where}: there is no activation '${name}'. Did you mean '${nearestName(String(name), names)}'? Known: ${names.join(', ')}.`,
+      `${where}: there is no activation ${printValue(name)}. Did you mean '${nearestName(printValue(name), names)}'? Known: ${names.join(', ')}.`,
     );
   }
   const [kind, formula] = formulas[name];

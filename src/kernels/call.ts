@@ -9,8 +9,8 @@ import type { NativeStream } from '../compute/engine/native-stream.js';
 import { defaultNativeEngine } from '../compute/engine/select.js';
 import { type Attributes, makeNode, type Operation, type Specification, type Value } from '../compute/graph.js';
 import type { Arena, BufferSpecification, Port, Program } from '../compute/program.js';
-import { elementCount, type NumericArray, printShape, type Shape } from '../compute/tensor.js';
-import { MnemeError } from '../errors.js';
+import { elementCount, isNumericArray, type NumericArray, printShape, type Shape } from '../compute/tensor.js';
+import { MnemeError, printKind, printValue, requireArgument } from '../errors.js';
 import { Recent } from './recent.js';
 
 /** How a kernel runs. */
@@ -51,11 +51,13 @@ export async function runKernelAsync(call: KernelCall, options: KernelOptions = 
   await host.stream(threads).submitInto({ program, memories: {}, inputs }, outputs);
 }
 
-function prepare(call: KernelCall, { threads: asked }: KernelOptions) {
+function prepare(call: KernelCall, options: KernelOptions) {
+  requireArgument(typeof options === 'object' && options !== null, call.where, 'options', options);
+  const { threads: asked } = options;
   const host = theHost();
   const threads = asked ?? host.engine.defaultThreads;
   if (!Number.isSafeInteger(threads) || threads < 1 || threads > mostThreads) {
-    const message = `${call.where}: threads must be a whole number from 1 to ${mostThreads}, got ${threads}.`;
+    const message = `${call.where}: threads must be a whole number from 1 to ${mostThreads}, got ${printValue(threads)}.`;
     throw new MnemeError('invalid-option', message);
   }
   for (const operand of [...call.inputs, ...call.outputs]) if (operand) checkOperand(call.where, operand);
@@ -100,11 +102,10 @@ const keyOf = ({ where, variant, inputs, outputs }: KernelCall): string =>
   `${where} ${variant} ${[...inputs, ...outputs].map((operand) => operand?.shape ?? '-').join(' ')} ${inputs[0]?.data instanceof Int32Array}`;
 
 function checkOperand(where: string, { name, data, shape }: Operand): void {
-  if (!(data instanceof Float32Array || data instanceof Int32Array)) {
-    const got = (data as object | null)?.constructor?.name ?? String(data);
+  if (!isNumericArray(data) || data instanceof Float64Array) {
     throw new MnemeError(
       'invalid-argument',
-      `${where}: '${name}' must be a Float32Array or an Int32Array, got ${got}.`,
+      `${where}: '${name}' must be a Float32Array or an Int32Array, got ${printKind(data)}.`,
     );
   }
   if (shape.some((extent) => !Number.isSafeInteger(extent) || extent < 1)) {

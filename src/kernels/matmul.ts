@@ -1,6 +1,6 @@
 /** The packed matrix product: c = op(a)·op(b) + bias, accumulated over K in ascending order with fused multiply-add. */
 import { operations } from '../compute/operations/index.js';
-import { MnemeError } from '../errors.js';
+import { MnemeError, requireArgument } from '../errors.js';
 import { nearestName } from '../options.js';
 import { type KernelCall, type KernelOptions, runKernel, runKernelAsync } from './call.js';
 
@@ -46,6 +46,7 @@ export async function matmulAsync(values: Matmul, options?: KernelOptions): Prom
 const names = ['m', 'n', 'k', 'a', 'b', 'bias', 'c', 'transposeA', 'transposeB'];
 
 function matmulCall(where: string, values: Matmul): KernelCall {
+  requireArgument(typeof values === 'object' && values !== null, where, 'an object of arrays and extents', values);
   const { m, n, k, a, b, bias, c, transposeA = false, transposeB = false } = values;
   const unknown = Object.keys(values).find((name) => !names.includes(name));
   if (unknown !== undefined) {

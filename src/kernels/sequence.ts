@@ -1,7 +1,7 @@
 /** What the fused cells have in common: the operands of forward and backward, in the order of the operations. */
 import { operations } from '../compute/operations/index.js';
 import { type CellKind, cellOf, tapeLength as lengthOf } from '../compute/operations/recurrent-operands.js';
-import { MnemeError } from '../errors.js';
+import { MnemeError, printValue, requireArgument } from '../errors.js';
 import { nearestName } from '../options.js';
 import { type ActivationName, activationOf } from './activations.js';
 import type { KernelCall, Operand } from './call.js';
@@ -89,6 +89,9 @@ export interface SequenceArguments
  * const tape = new Float32Array(tapeLength('lstm', { time, batch, inputs, units }));
  */
 export function tapeLength(cell: 'simple' | 'lstm' | 'gru', extents: SequenceExtents): number {
+  requireArgument(['simple', 'lstm', 'gru'].includes(cell), 'tapeLength', "'simple', 'lstm' or 'gru'", cell);
+  requireArgument(typeof extents === 'object' && extents !== null, 'tapeLength', 'extents', extents);
+  checkExtents('tapeLength', extents);
   return lengthOf({ ...extents, gates: 0, ids: false }, settingsOf('tapeLength', cell, {}));
 }
 
@@ -188,12 +191,12 @@ function operandsOf(where: string, values: SequenceArguments) {
   return { operand, required };
 }
 
-function checkExtents(where: string, values: SequenceArguments): SequenceExtents {
+function checkExtents(where: string, values: SequenceExtents): SequenceExtents {
   for (const name of ['time', 'batch', 'inputs', 'units'] as const) {
     if (!Number.isSafeInteger(values[name]) || values[name] < 1) {
       throw new MnemeError(
         'invalid-argument',
-        `${where}: '${name}' must be a whole number of at least 1, got ${values[name]}.`,
+        `${where}: '${name}' must be a whole number of at least 1, got ${printValue(values[name])}.`,
       );
     }
   }
@@ -231,6 +234,7 @@ const ownNames: Record<CellKind, { forward: string[]; backward: string[] }> = {
 };
 
 function checkNames(where: string, values: SequenceArguments, cell: CellKind, names: readonly string[]): void {
+  requireArgument(typeof values === 'object' && values !== null, where, 'an object of arrays and extents', values);
   const own = ownNames[cell][names === forwardNames ? 'forward' : 'backward'];
   for (const name of Object.keys(values)) {
     if (names.includes(name) || own.includes(name)) continue;

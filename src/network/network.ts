@@ -6,8 +6,8 @@ import * as v from 'valibot';
 import type { Engine, LoadedProgram, Memory, Stream } from '../compute/engine/engine.js';
 import { defaultEngine } from '../compute/engine/select.js';
 import type { Program } from '../compute/program.js';
-import { printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
-import { MnemeError } from '../errors.js';
+import { isNumericArray, isTensor, printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
+import { MnemeError, requireArgument } from '../errors.js';
 import { nearestName, parseOptions, wholeNumber } from '../options.js';
 import type { NetworkContract } from './contract.js';
 import { initialParameters } from './initial-parameters.js';
@@ -70,6 +70,8 @@ export function createNetwork(
   where = 'createNetwork',
 ): Network {
   const { seed, input, threads, engine } = parseOptions(schema, options, where);
+  requireArgument(Array.isArray(layers), where, 'a list of layers', layers);
+  for (const layer of layers) requireArgument(isLayer(layer), where, 'layers, as layers.lstm() gives them', layer);
   const [first] = layers;
   if (!first) throw new MnemeError('invalid-argument', `${where}: a network needs at least one layer, got none.`);
   const signal = input ? signalOf(input, `${where}: input`) : first.input;
@@ -178,6 +180,7 @@ export class Network implements NetworkContract {
   }
 
   async writeParameters(values: Float32Array): Promise<void> {
+    requireArgument(isNumericArray(values), 'writeParameters', 'a Float32Array', values);
     if (values.length !== this.parameterCount) {
       throw new MnemeError(
         'invalid-shape',
@@ -198,6 +201,7 @@ export class Network implements NetworkContract {
 
   async setParameter(name: string, value: Tensor): Promise<void> {
     const { offset, shape } = this.#place(name, 'setParameter');
+    requireArgument(isTensor(value), `setParameter: '${name}'`, 'a tensor', value);
     if (!sameShape(value.shape, shape)) {
       throw new MnemeError(
         'invalid-shape',
@@ -252,6 +256,7 @@ export class Network implements NetworkContract {
   }
 
   #place(name: string, where: string): ParameterPlace {
+    requireArgument(typeof name === 'string', where, 'the name of a parameter', name);
     const place = this.parameterLayout.find((candidate) => candidate.name === name);
     if (place) return place;
     const names = this.parameterLayout.map((candidate) => candidate.name);
@@ -263,6 +268,9 @@ export class Network implements NetworkContract {
     if (this.#disposed) throw new MnemeError('disposed', 'This model was disposed: make or open it anew.');
   }
 }
+
+const isLayer = (layer: Layer | undefined | null): boolean =>
+  typeof layer?.signal === 'function' && typeof layer.parameters === 'function' && typeof layer.apply === 'function';
 
 function signalOf(input: InputOptions, where: string): Signal {
   const { features, vocabulary, sequence } = parseOptions(inputSchema, input, where);

@@ -9,8 +9,16 @@ export const checkpointsSchema = v.strictObject({
   keep: v.optional(wholeNumber(1), 3),
   resume: v.optional(v.picklist(['latest', 'previous'])),
   overwrite: v.optional(v.boolean(), false),
-  extras: v.optional(v.unknown()),
+  extras: v.optional(v.custom<unknown>(isPlain, 'plain data')),
 });
+
+function isPlain(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * - `directory`: where checkpoints lie, each a directory `step-000000500` that `loadModel` reads as a model; and `best`,

@@ -1,5 +1,6 @@
 /** One fit: passes over the data, their records, and where it stands. */
 import type { Batch, Batches } from '../data/batch.js';
+import { describeLayers } from '../formats/model-description.js';
 import { type Loss, lossWeight } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
 import { BestWeights } from './best-weights.js';
@@ -68,15 +69,16 @@ export class Run {
     this.#watch = new Stopwatch(clock);
     this.#state = new FitState(this.#watch);
     const size = (data: Batches | undefined) => data && { batches: data.length, targets: data.tokens };
-    const agreement = {
-      model: modelOf(network),
-      trainer: options,
-      data: size(batches),
-      validation: size(validation),
-      keepBest,
-    };
+    const agreement = () =>
+      plain({
+        model: { layers: describeLayers(network), input: network.inputSignal, seed: network.seed },
+        trainer: options,
+        data: size(batches),
+        validation: size(validation),
+        keepBest,
+      });
     const subject = { network, stepper, best: this.#best, vocabulary, clock };
-    this.#checkpoints = checkpoints && new Checkpoints({ ...subject, agreement: plain(agreement) }, checkpoints);
+    this.#checkpoints = checkpoints && new Checkpoints({ ...subject, agreement: agreement() }, checkpoints);
   }
 
   /** @returns what it goes on from, where it does not begin */
@@ -209,10 +211,3 @@ export class Run {
 function targetCount(network: NetworkContract, { inputs }: Batch): number {
   return network.outputSignal.sequence ? inputs.shape[0]! * inputs.shape[1]! : inputs.shape[0]!;
 }
-
-/** What of a model must be the same when training goes on: what it is, not its numbers. */
-const modelOf = ({ layers, inputSignal, seed }: NetworkContract) => ({
-  layers: layers.map(({ kind, options }) => ({ kind, options })),
-  input: inputSignal,
-  seed,
-});

@@ -53,7 +53,9 @@ export class CarriedStates {
   /** Puts back what was captured; `values` gives so many elements. */
   async restore(rows: number, values: (length: number) => NumericArray): Promise<void> {
     const length = this.#elements(rows);
-    await this.#network.stream.write(this.#memory(length), 0, values(length));
+    // First, because it refuses a length that is not there, whatever it is.
+    const given = values(length);
+    await this.#network.stream.write(this.#memory(length), 0, given);
     this.#rows = rows;
   }
 

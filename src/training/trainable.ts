@@ -1,4 +1,5 @@
 /** What can be trained, and on what: networks, models that hold one, and batches. */
+import { isTensor } from '../compute/tensor.js';
 import type { Batch, Batches } from '../data/batch.js';
 import type { Vocabulary } from '../data/vocabulary.js';
 import { MnemeError, printKind } from '../errors.js';
@@ -35,7 +36,7 @@ export function checkBatch(batch: Batch): void {
   for (const name of ['inputs', 'targets', 'mask'] as const) {
     const value = batch?.[name];
     if (name === 'mask' && value === undefined) continue;
-    if (typeof value === 'object' && value !== null && 'shape' in value && 'data' in value) continue;
+    if (isTensor(value)) continue;
     throw new MnemeError(
       'invalid-argument',
       `A batch has tensors as inputs and targets; its ${name === 'mask' ? 'mask is' : `${name} are`} ${printKind(value)}. tensor(data, shape) makes one.`,

@@ -26,7 +26,8 @@ export function failingDisk(real: typeof Promises, disk: Disk): typeof Promises 
     };
 
   const open: typeof Promises.open = async (path, flags, mode) => {
-    if (flags === 'r') await disk.beforeRead?.(String(path));
+    const reading = flags === 'r' || typeof flags === 'number';
+    if (reading) await disk.beforeRead?.(String(path));
     else if (step()) throw fault();
     const handle = await real.open(path, flags, mode);
     const sync = handle.sync.bind(handle);

@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { type ErrorCode, MnemeError } from '../../errors.js';
+import { type ErrorCode, MnemeError, printValue } from '../../errors.js';
 import type { NumericArray } from '../tensor.js';
 
 export interface Addon {
@@ -96,6 +96,8 @@ export function callAddon<Result>(where: string, action: () => Result): Result {
 /** What the addon threw, as a `MnemeError`. */
 export function fromAddon(where: string, error: unknown): MnemeError {
   if (error instanceof MnemeError) return error;
-  const { code, message } = error as { code?: ErrorCode; message?: string };
-  return new MnemeError(code ?? 'internal', `${where}: ${message ?? error}.`, { cause: error });
+  const { code, message } = (error ?? {}) as { code?: ErrorCode; message?: string };
+  // Without a code it is what a getter in an argument threw.
+  const given = typeof code === 'string' ? code : 'invalid-argument';
+  return new MnemeError(given, `${where}: ${message ?? printValue(error)}.`, { cause: error });
 }

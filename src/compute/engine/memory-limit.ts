@@ -1,5 +1,5 @@
 /** What an engine refuses to allocate: it says so, with the sizes, before anything is allocated. */
-import { MnemeError, printGibibytes } from '../../errors.js';
+import { MnemeError, printGibibytes, printValue } from '../../errors.js';
 
 export interface MemoryLimit {
   readonly elementBytes: number;
@@ -21,7 +21,7 @@ export function refuseTooLarge(what: string, elements: number, { elementBytes, b
 /** @throws {MnemeError} `invalid-argument` unless it is a number of elements, `out-of-memory` */
 export function checkAllocation(elements: number, limit: MemoryLimit): void {
   if (!Number.isInteger(elements) || elements < 0) {
-    throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${elements}.`);
+    throw new MnemeError('invalid-argument', `allocate: elements must be a whole number, got ${printValue(elements)}.`);
   }
   refuseTooLarge('memory', elements, limit);
 }

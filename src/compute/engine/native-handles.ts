@@ -1,4 +1,5 @@
 /** What the addon holds for JavaScript by number: given back on `dispose`, or when nobody can reach it any longer. */
+import { MnemeError } from '../../errors.js';
 import type { Program } from '../program.js';
 import type { Addon } from './addon.js';
 import type { LoadedProgram, Memory } from './engine.js';
@@ -24,6 +25,16 @@ export class NativeProgram implements LoadedProgram {
     if (!this.disposed) this.addon.disposeProgram(this.id);
     this.disposed = true;
   }
+}
+
+/** @throws {MnemeError} `invalid-argument` for what the native engine has not loaded, `disposed` */
+export function checkProgram(where: string, loaded: unknown): NativeProgram {
+  if (!(loaded instanceof NativeProgram)) {
+    throw new MnemeError('invalid-argument', `${where}: program must be one that the native engine has loaded.`);
+  }
+  if (loaded.disposed)
+    throw new MnemeError('disposed', `${where}: program '${loaded.program.name}' has been disposed of.`);
+  return loaded;
 }
 
 export class NativeMemory implements Memory {

@@ -9,8 +9,10 @@ import { type Addon, callAddon } from './addon.js';
 import { encodeProgram } from './encoding.js';
 import type { Engine } from './engine.js';
 import { checkAllocation, type MemoryLimit, refuseTooLarge } from './memory-limit.js';
-import { NativeMemory, NativeProgram } from './native-handles.js';
+import { checkProgram, NativeMemory, NativeProgram } from './native-handles.js';
 import { NativeStream } from './native-stream.js';
+import { copyOfProgram } from './program-form.js';
+import { threadsOf } from './submission.js';
 
 export interface NativeEngineOptions {
   readonly addon: Addon;
@@ -62,31 +64,27 @@ export function createNativeEngine({ addon, instructionSet: forced, threads }: N
     instructionSet,
     precision: 'f32',
     defaultThreads,
-    load(program) {
+    load(given) {
+      const program = copyOfProgram(given);
       const words = encodeProgram(program);
       const { scratch, input, output } = program.sizes;
       refuseTooLarge(`program '${program.name}'`, scratch + input + output, limit);
       const id = callAddon(`program '${program.name}'`, () => addon.loadProgram(instructionSet, words));
-      return new NativeProgram(addon, id, copyOf(program));
+      return new NativeProgram(addon, id, program);
     },
     allocate(elements) {
       checkAllocation(elements, limit);
       const id = callAddon('memory', () => addon.allocateMemory(elements));
       return new NativeMemory(addon, id, elements);
     },
-    createStream(options = {}) {
-      return new NativeStream(addon, options.threads ?? defaultThreads);
+    createStream(options) {
+      return new NativeStream(addon, threadsOf(options) ?? defaultThreads);
     },
-    execute({ id, program }, count, inputs, outputs) {
+    execute(loaded, count, inputs, outputs) {
+      const { id, program } = checkProgram('execute', loaded);
       callAddon(program.name, () => addon.execute(id, count, inputs, outputs));
     },
   };
-}
-
-/** A copy of what is looked at after loading. */
-function copyOf(program: Program): Program {
-  const { buffers, inputs, outputs, sizes } = program;
-  return { ...program, ...structuredClone({ buffers, inputs, outputs, sizes }) };
 }
 
 /** What this process may use, and what one piece of memory may have. */

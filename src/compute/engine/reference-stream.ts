@@ -1,11 +1,11 @@
 /** A stream of the reference engine: a queue on the main thread that lets the event loop run between steps. */
-import { MnemeError } from '../../errors.js';
+import { MnemeError, printValue, requireArgument } from '../../errors.js';
 import { operations } from '../operations/index.js';
 import type { Arena, BufferSpecification, Port, Program } from '../program.js';
-import { elementCount, type NumericArray, type Tensor } from '../tensor.js';
+import { elementCount, isNumericArray, type NumericArray, type Tensor } from '../tensor.js';
 import type { Memory, Outputs, Stream, Submission } from './engine.js';
-import { ReferenceMemory, ReferenceProgram } from './reference-handles.js';
-import { checkInputs, checkRepeat } from './submission.js';
+import { ReferenceMemory, ReferenceProgram, zeros } from './reference-handles.js';
+import { checkDtype, checkInputs, checkRepeat, checkSubmission } from './submission.js';
 
 type Precision = 'f32' | 'f64';
 type Arenas = Readonly<Record<Arena, Float64Array>>;
@@ -26,7 +26,9 @@ export class ReferenceStream implements Stream {
     return this.#pending;
   }
 
-  async submit({ program: loaded, memories, inputs, repeat = 1 }: Submission): Promise<Outputs> {
+  async submit(submission: Submission): Promise<Outputs> {
+    checkSubmission(submission);
+    const { program: loaded, memories, inputs, repeat = 1 } = submission;
     this.#refuseClosed('submit');
     const own = checkProgram(loaded);
     const { program, scratch, input, output } = own;
@@ -53,20 +55,18 @@ export class ReferenceStream implements Stream {
 
   async write(memory: Memory, offset: number, data: NumericArray): Promise<void> {
     this.#refuseClosed('write');
+    const valid = isNumericArray(data) && (this.#precision === 'f64' || !(data instanceof Float64Array));
+    requireArgument(valid, 'write: data', 'a Float32Array or an Int32Array', data);
     const range = checkRange('write', memory, offset, data.length);
-    if (this.#precision === 'f32' && data instanceof Float64Array) {
-      throw new MnemeError(
-        'invalid-argument',
-        'write: data must be a Float32Array or an Int32Array, got Float64Array.',
-      );
-    }
-    const copy = data.slice();
+    // A detached array has no elements and cannot be copied.
+    const copy = data.length > 0 ? data.slice() : new Float32Array(0);
     return this.#enqueue(async () => range.set(copy));
   }
 
   async read(memory: Memory, offset: number, length: number, dtype: 'f32' | 'i32'): Promise<NumericArray> {
     this.#refuseClosed('read');
     const range = checkRange('read', memory, offset, length);
+    checkDtype(dtype);
     return this.#enqueue(async () => makeArray(dtype, this.#precision, range));
   }
 
@@ -118,8 +118,11 @@ const rangeOf = (all: Arenas, { arena, offset, shape }: BufferSpecification): Fl
 
 function makeOutput({ dtype, shape }: BufferSpecification, repeat: number, precision: Precision): Tensor {
   const full = repeat === 1 ? shape : [repeat, ...shape];
-  const data = makeArray(dtype, precision, new Float64Array(elementCount(full)));
-  return { dtype: dtype === 'f32' ? precision : dtype, shape: full, data };
+  return {
+    dtype: dtype === 'f32' ? precision : dtype,
+    shape: full,
+    data: makeArray(dtype, precision, zeros(elementCount(full), 'an output')),
+  };
 }
 
 function makeArray(dtype: 'f32' | 'i32', precision: Precision, values: Float64Array): NumericArray {
@@ -161,6 +164,6 @@ function checkRange(where: string, memory: Memory, offset: number, length: numbe
   if (whole && offset + length <= data.length) return data.subarray(offset, offset + length);
   throw new MnemeError(
     'out-of-range',
-    `${where}: elements ${offset} to ${offset + length} do not lie in a memory of ${data.length}.`,
+    `${where}: ${printValue(length)} elements from ${printValue(offset)} on do not lie in a memory of ${data.length}.`,
   );
 }

@@ -3,10 +3,13 @@
  * against; in single precision, where each instruction's results are rounded, it runs where no addon loads.
  */
 import { totalmem } from 'node:os';
+import { requireArgument } from '../../errors.js';
 import type { Engine } from './engine.js';
 import { checkAllocation, refuseTooLarge } from './memory-limit.js';
+import { copyOfProgram } from './program-form.js';
 import { ReferenceMemory, ReferenceProgram } from './reference-handles.js';
 import { ReferenceStream } from './reference-stream.js';
+import { threadsOf } from './submission.js';
 import { verifyProgram } from './verification.js';
 
 export interface ReferenceEngineOptions {
@@ -20,14 +23,22 @@ export interface ReferenceEngineOptions {
  * @example
  * const engine = createReferenceEngine({ precision: 'f64' });
  */
-export function createReferenceEngine({ precision }: ReferenceEngineOptions): Engine {
+export function createReferenceEngine(options: ReferenceEngineOptions): Engine {
+  const precision = options?.precision;
+  requireArgument(
+    precision === 'f32' || precision === 'f64',
+    'createReferenceEngine: precision',
+    "'f32' or 'f64'",
+    precision,
+  );
   const limit = { elementBytes: 8, bytes: totalmem(), says: 'this machine has' };
   return {
     name: 'reference',
     instructionSet: 'typescript',
     precision,
     defaultThreads: 1,
-    load: (program) => {
+    load: (given) => {
+      const program = copyOfProgram(given);
       verifyProgram(program);
       refuseTooLarge(
         `program '${program.name}'`,
@@ -40,6 +51,6 @@ export function createReferenceEngine({ precision }: ReferenceEngineOptions): En
       checkAllocation(elements, limit);
       return new ReferenceMemory(elements);
     },
-    createStream: ({ threads = 1 } = {}) => new ReferenceStream({ precision, threads }),
+    createStream: (options) => new ReferenceStream({ precision, threads: threadsOf(options) ?? 1 }),
   };
 }

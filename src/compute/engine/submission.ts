@@ -1,8 +1,17 @@
 /** What both engines check of a submission before it is queued. */
-import { MnemeError } from '../../errors.js';
+import { MnemeError, printKind, printValue, requireArgument } from '../../errors.js';
 import { nearestName } from '../../options.js';
 import type { BufferSpecification, Port, Program } from '../program.js';
-import { type Dtype, dtypeOf, elementCount, type NumericArray, printShape, type Tensor } from '../tensor.js';
+import {
+  type Dtype,
+  dtypeOf,
+  elementCount,
+  isNumericArray,
+  type NumericArray,
+  printShape,
+  type Tensor,
+} from '../tensor.js';
+import type { Submission } from './engine.js';
 
 /**
  * The input arrays in the order of the program's ports.
@@ -32,8 +41,38 @@ export function checkInputs(
 /** @throws {MnemeError} `invalid-argument` unless it is a whole number of at least 1 */
 export function checkRepeat(repeat: number): number {
   if (Number.isSafeInteger(repeat) && repeat >= 1) return repeat;
-  throw new MnemeError('invalid-argument', `submit: repeat must be a whole number of at least 1, got ${repeat}.`);
+  throw new MnemeError(
+    'invalid-argument',
+    `submit: repeat must be a whole number of at least 1, got ${printValue(repeat)}.`,
+  );
 }
+
+/** @throws {MnemeError} `invalid-argument` unless it has the form of a submission */
+export function checkSubmission(submission: Submission): void {
+  requireArgument(isObject(submission), 'submit', 'a submission', submission);
+  requireArgument(isObject(submission.memories), 'submit: memories', 'an object', submission.memories);
+  requireArgument(isObject(submission.inputs), 'submit: inputs', 'an object', submission.inputs);
+}
+
+/** @throws {MnemeError} `invalid-argument` */
+export function checkDtype(dtype: string): void {
+  requireArgument(dtype === 'f32' || dtype === 'i32', 'read: dtype', "'f32' or 'i32'", dtype);
+}
+
+/**
+ * The threads that a stream is asked to have.
+ * @throws {MnemeError} `invalid-argument` unless it is a whole number of at least 1, or left out
+ */
+export function threadsOf(options: { readonly threads?: number } | undefined): number | undefined {
+  requireArgument(options === undefined || isObject(options), 'createStream', 'an object', options);
+  const threads = options?.threads;
+  const valid = threads === undefined || (Number.isSafeInteger(threads) && threads >= 1 && threads <= mostThreads);
+  requireArgument(valid, 'createStream: threads', `a whole number from 1 to ${mostThreads}`, threads);
+  return threads;
+}
+
+const mostThreads = 256;
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 function checkInput(
   program: Program,
@@ -46,12 +85,10 @@ function checkInput(
   if (given === undefined || given === null) {
     throw new MnemeError('invalid-argument', `${where} is missing: give ${describe(specification)}.`);
   }
-  const data = ArrayBuffer.isView(given) ? given : given.data;
+  const data: unknown = ArrayBuffer.isView(given) ? given : (given as Partial<Tensor>).data;
   const accepted = specification.dtype === 'i32' ? ['i32'] : real;
-  const isNumeric = data instanceof Float32Array || data instanceof Float64Array || data instanceof Int32Array;
-  if (!isNumeric || !accepted.includes(dtypeOf(data))) {
-    const got = ArrayBuffer.isView(data) ? (data as object).constructor.name : typeof data;
-    throw new MnemeError('invalid-argument', `${where} must be ${describe(specification)}, got ${got}.`);
+  if (!isNumericArray(data) || !accepted.includes(dtypeOf(data))) {
+    throw new MnemeError('invalid-argument', `${where} must be ${describe(specification)}, got ${printKind(data)}.`);
   }
   const expected = elementCount(specification.shape);
   if (data.length !== expected) {

@@ -1,4 +1,5 @@
 /** Expressions as trees: scalar functions that are built with methods, `x.div(x.abs().add(1))`, and never computed here. */
+import { requireArgument } from '../../errors.js';
 import type { ScalarOperation } from './scalar.js';
 
 export type ExpressionKind = ScalarOperation | 'constant' | 'variable';
@@ -104,7 +105,10 @@ export class Expression {
 }
 
 /** A number, kept in double precision until it is encoded. */
-export const constant = (value: number): Expression => new Expression('constant', [], value);
+export function constant(value: number): Expression {
+  requireArgument(typeof value === 'number', 'constant', 'a number', value);
+  return new Expression('constant', [], value);
+}
 
 /** The argument of that number, from 0. */
 export const variable = (index: number): Expression => new Expression('variable', [], index);
@@ -116,8 +120,11 @@ export function lerp(a: Expression | number, b: Expression | number, weightOfA: 
   return weight.mul(a).add(rest.mul(b));
 }
 
-export const expressionOf = (operand: Expression | number): Expression =>
-  typeof operand === 'number' ? constant(operand) : operand;
+export function expressionOf(operand: Expression | number): Expression {
+  if (typeof operand === 'number') return constant(operand);
+  requireArgument(operand instanceof Expression, 'expression', 'a number or an expression', operand);
+  return operand;
+}
 
 /** `expression` with each variable replaced by the expression at its number. */
 export function substitute(expression: Expression, replacements: readonly Expression[]): Expression {

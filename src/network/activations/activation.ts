@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { Expression } from '../../compute/expression.js';
 import type { CellActivation } from '../../compute/operations/index.js';
+import { requireArgument } from '../../errors.js';
 import { type OptionsSchema, parseOptions } from '../../options.js';
 
 export interface Activation extends CellActivation {
@@ -27,12 +28,16 @@ export interface AdjustableActivation<Settings> extends Activation {
  * Makes an activation of a formula. It runs as fast as the built-in ones; a model that uses it can be trained and
  * run, but a model file holds only its name.
  *
+ * @throws {MnemeError} `invalid-argument` for a name that is no text or a formula that is no function
  * @example
  * const bentIdentity = activation('bentIdentity', (x) => x.square().add(1).sqrt().sub(1).div(2).add(x));
  * layers.dense({ units: 3, activation: bentIdentity });
  */
-export const activation = (name: string, expression: (x: Expression) => Expression): Activation =>
-  numbered(0, name, expression);
+export function activation(name: string, expression: (x: Expression) => Expression): Activation {
+  requireArgument(typeof name === 'string' && name !== '', 'activation', 'a name', name);
+  requireArgument(typeof expression === 'function', `activation '${name}'`, 'a formula as a function', expression);
+  return numbered(0, name, expression);
+}
 
 /** The number is that by which the kernels of recurrent cells know an activation; 0: by its expression. */
 export const numbered = (

@@ -2,6 +2,8 @@
 import * as v from 'valibot';
 import {
   elementCount,
+  isNumericArray,
+  isTensor,
   type NumericArray,
   printShape,
   type Shape,
@@ -67,8 +69,8 @@ function valuesOf(source: Parameters<typeof given>[0]): Pick<GivenValues, 'start
     const shape = shapeOf(source);
     return fixed(Float64Array.from(flat(source, shape)), shape);
   }
-  if (isNumeric(source)) return fixed(Float64Array.from(source));
-  if (isTensor(source)) return fixed(Float64Array.from(source.data), source.shape);
+  if (isNumericArray(source)) return fixed(doubles(source));
+  if (isTensor(source)) return fixed(doubles(source.data), source.shape);
   throw new MnemeError(
     'invalid-argument',
     `initializers.given: expected a tensor, a typed array, nested lists of numbers or a function, got ${printKind(source)}.`,
@@ -98,10 +100,8 @@ function requireFinite(data: Float64Array): Float64Array {
 }
 
 const isNested = (source: unknown): source is NestedNumbers => Array.isArray(source);
-const isNumeric = (source: unknown): source is NumericArray =>
-  source instanceof Float32Array || source instanceof Float64Array || source instanceof Int32Array;
-const isTensor = (source: unknown): source is Tensor =>
-  typeof source === 'object' && source !== null && 'data' in source && 'shape' in source && isNumeric(source.data);
+/** A detached array has no elements and cannot be gone through. */
+const doubles = (data: NumericArray): Float64Array => (data.length > 0 ? Float64Array.from(data) : new Float64Array(0));
 
 function shapeOf(list: NestedNumbers): Shape {
   const [first] = list;

@@ -1,7 +1,7 @@
 /** What an updater is: a rule, element by element, from a parameter's gradient and its states to its change. */
 import * as v from 'valibot';
 import type { Expression } from '../../compute/expression.js';
-import { MnemeError } from '../../errors.js';
+import { MnemeError, requireArgument } from '../../errors.js';
 import { parseOptions } from '../../options.js';
 import { isScheduled, type Rate, rateAt, rateOption, type Scheduled } from '../rates.js';
 import type { Progress } from '../schedules.js';
@@ -83,6 +83,8 @@ export function updater<
   State extends string = never,
   Scalar extends string = 'learningRate',
 >(name: string, rule: UpdaterRule<E, State, Scalar>): (options?: v.InferInput<Schema<E>>) => Updater {
+  requireArgument(typeof name === 'string' && name !== '', 'updater', 'a name', name);
+  requireArgument(typeof rule?.step === 'function', `updater '${name}'`, 'a rule with a function step', rule);
   const schema = schemaOf(rule);
   const scalarsOf = rule.scalars ?? (({ learningRate }) => ({ learningRate }) as Record<Scalar, number>);
   return (options) => {
