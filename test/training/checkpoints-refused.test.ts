@@ -1,10 +1,19 @@
 /** What a training does not go on from, and what it does not begin over. */
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CheckpointOptions, createReferenceEngine } from '../../src/index.js';
+import {
+  activation,
+  type CheckpointOptions,
+  createNetwork,
+  createReferenceEngine,
+  layers,
+  losses,
+} from '../../src/index.js';
 import { otherTrainers, type Scene, scenes } from './checkpoint-scenes.js';
+import { trainerFor } from './language.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mneme-refused-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -117,17 +126,25 @@ describe('a damaged checkpoint is refused, with what is wrong and the remedy', (
     });
   });
 
-  it('a newer format is not guessed at', async () => {
-    const { directory, newest } = copy();
-    const { createHash } = await import('node:crypto');
-    const file = join(newest, 'checkpoint.json');
+  /** As somebody would who knows how to write digests. */
+  function forge(checkpoint: string, from: string | RegExp, to: string): void {
+    const file = join(checkpoint, 'checkpoint.json');
     const digest = () => createHash('sha256').update(readFileSync(file)).digest('hex');
     const before = digest();
-    writeFileSync(file, readFileSync(file, 'utf8').replace('"version": 1', '"version": 2'));
-    writeFileSync(join(newest, 'SHA256SUMS'), sums(newest).replace(before, digest()));
-    await expect(train(training(), { directory, resume: 'latest' })).rejects.toThrow(
-      /format version 2, and this mneme .* reads up to 1/,
-    );
+    writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
+    writeFileSync(join(checkpoint, 'SHA256SUMS'), sums(checkpoint).replace(before, digest()));
+  }
+
+  it.each([
+    ['a newer format', /"version": 1/, '"version": 2', /format version 2, and this mneme .* reads up to 1/],
+    ['a step that is none', /"step": 8/, '"step": -8', /'progress\.step' must be/],
+    ['a name that nobody knows', /"finished"/, '"__proto__": 1, "finished"', /__proto__/],
+    ['more rows than there are', /"rows": \d+/, '"rows": 1099511627776', /'states' has \d+ elements/],
+    ['a place beyond the data', /"batch": \d+/, '"batch": 1000', /ends after 6 batches, but 1000/],
+  ])('forged, it is refused too: %s', async (_, from, to, message) => {
+    const { directory, newest } = copy();
+    forge(newest, from, to);
+    await expect(train(training(), { directory, resume: 'latest' })).rejects.toThrow(message);
   });
 });
 
@@ -175,6 +192,18 @@ describe('what is in the way of a new run', () => {
     expect(readdirSync(directory).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
+  it('a model that could not be loaded again is refused at once, not at every checkpoint', async () => {
+    const network = createNetwork([layers.dense({ units: 2, activation: activation('tanh', (x) => x) })], {
+      engine,
+      input: { features: 2 },
+    });
+    const scene = { ...training(), network, trainer: trainerFor(network, { loss: losses.meanSquaredError() }) };
+    await expect(train(scene, { directory: join(folder, 'unnamed') })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining("is called 'tanh'"),
+    });
+  });
+
   it('a file where the directory should be', async () => {
     const file = join(folder, 'a file');
     writeFileSync(file, '');
@@ -186,6 +215,7 @@ describe('what is in the way of a new run', () => {
     [{ directory: '' }, /'checkpoints\.directory' must be/],
     [{ directory: 'run', step: 5 }, /unknown option 'checkpoints\.step'/],
     [{ directory: 'run', keep: 0 }, /'checkpoints\.keep' must be a whole number of at least 1/],
+    [{ directory: 'run', extras: 1n }, /'checkpoints\.extras' must be plain data/],
     [{ directory: 'run', resume: true }, /'checkpoints\.resume' must be/],
   ])('options that make no sense: %o', async (checkpoints, message) => {
     await expect(train(training(), checkpoints as CheckpointOptions)).rejects.toThrow(message);
