@@ -1,6 +1,6 @@
 /**
  * Checkpoints on disk: directories `step-000000500` within the directory of a run, the last one of a finished run
- * `step-000000500-end`. Each is a model that `loadModel` reads, and beside it
+ * `step-000000500-end`; beside them lies `best`, a model. Each is a model that `loadModel` reads, and beside it
  *
  * - `checkpoint.json`: where training stands
  * - `state.safetensors`: `updater` (the updater's arena), `draws` (the random counter in it, i32), and where there are
@@ -113,11 +113,21 @@ export async function sweepCheckpoints(directory: string, wanted: (place: Checkp
   }
 }
 
+/** Where the model of the best pass is, in the directory of a run. */
+export const bestOf = (directory: string): string => join(directory, 'best');
+
+/** Removes a run: all its checkpoints, and its best model. */
+export async function removeRun(directory: string): Promise<void> {
+  await sweepCheckpoints(directory, () => false);
+  await removeSealedDirectory(bestOf(directory)).catch(() => undefined);
+}
+
 /** Removes what saves that were killed have left behind: only while nobody saves there. */
 export async function sweepUnfinished(directory: string): Promise<void> {
-  for (const name of await namesIn(directory).catch(() => [])) {
-    if (/^\.step-/.test(name) && name.endsWith(temporaryEnding)) {
-      await rm(join(directory, name), { recursive: true, force: true }).catch(() => undefined);
+  for (const place of [directory, bestOf(directory)]) {
+    for (const name of await namesIn(place).catch(() => [])) {
+      if (!name.startsWith('.') || !name.endsWith(temporaryEnding)) continue;
+      await rm(join(place, name), { recursive: true, force: true }).catch(() => undefined);
     }
   }
 }

@@ -4,14 +4,15 @@
  * written is told, and the next one tried.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type NumericArray, type Tensor, tensor } from '../compute/tensor.js';
 import { MnemeError } from '../errors.js';
 import { writeFailure } from '../formats/atomic.js';
 import {
+  bestOf,
   type Checkpoint,
   checkpointName,
   checkpointsIn,
+  removeRun,
   sweepCheckpoints,
   sweepUnfinished,
   writeCheckpoint,
@@ -81,7 +82,7 @@ export class Checkpoints {
       const newest = (await checkpointsIn(directory)).at(-1);
       if (newest && newest.step > 0 && !newest.finished && !overwrite) throw unfinished(directory, newest.step);
       await makeDirectory(directory);
-      await sweepCheckpoints(directory, () => false);
+      await removeRun(directory);
     }
     await sweepUnfinished(directory);
     this.#scheduleAfter(checkpoint?.description.progress.step ?? 0);
@@ -184,7 +185,7 @@ export class Checkpoints {
     if (!weights || !best || best.step === this.#bestStep) return;
     const { network, vocabulary } = this.#training;
     const { description, parameters } = await modelFiles(network, single(weights), vocabulary());
-    await writeModelDirectory(join(this.#settings.directory, 'best'), description, parameters);
+    await writeModelDirectory(bestOf(this.#settings.directory), description, parameters);
     this.#bestStep = best.step;
   }
 }

@@ -1,5 +1,6 @@
 /** A training that goes on from a checkpoint ends with the same bits as one that was never interrupted. */
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -111,6 +112,20 @@ for (const [pair, first, second] of pairs) {
   });
 }
 
+describe('a training that was finished', () => {
+  it('goes on where it is to have more passes', async () => {
+    const name = 'rmsprop, states carried on and sequences cut';
+    const engine = createReferenceEngine({ precision: 'f32' });
+    const directory = place();
+    const short = scenes[name]!(engine);
+    await run(name, { ...short, options: { ...short.options, epochs: 1 } }, { directory });
+    const undisturbed = await run(name, scenes[name]!(engine));
+    const resumed = await run(name, scenes[name]!(engine), { directory, resume: 'latest' });
+    // How far it has come is another share of the whole.
+    expect({ ...resumed, heard: [] }).toEqual({ ...undisturbed, heard: [] });
+  });
+});
+
 describe('a training of so many seconds', () => {
   const engine = createReferenceEngine({ precision: 'f32' });
 
@@ -184,6 +199,29 @@ describe('what lies in the directory', () => {
     expect(await best.network.readParameters()).toEqual(outcome.parameters);
     const end = await loadModel(join(directory, names[3]!), { engine });
     expect(await end.network.readParameters()).not.toEqual(outcome.parameters);
+  });
+
+  it('can be checked without mneme, by its digests', async () => {
+    const directory = place();
+    await run(name, scenes[name]!(engine), { directory, steps: 1 });
+    const checkpoint = join(directory, 'step-000000010-end');
+    const lines = readFileSync(join(checkpoint, 'SHA256SUMS'), 'utf8').trimEnd().split('\n');
+    const names = lines.map((line) => {
+      const [digest, file] = line.split('  ') as [string, string];
+      const bytes = readFileSync(join(checkpoint, file));
+      expect(createHash('sha256').update(bytes).digest('hex')).toBe(digest);
+      return file;
+    });
+    expect([...names, 'SHA256SUMS'].sort()).toEqual(readdirSync(checkpoint).sort());
+  });
+
+  it('is of one run only: what a finished one left goes when another begins', async () => {
+    const directory = place();
+    await run(name, scenes[name]!(engine), { directory, steps: 1 });
+    const { network, trainer, batches } = scenes[name]!(engine);
+    await trainer.fit(batches, { checkpoints: { directory } });
+    network.dispose();
+    expect(readdirSync(directory)).toEqual(['step-000000000', 'step-000000002-end']);
   });
 
   it('is there from before the first step, and every so often by the clock', async () => {
