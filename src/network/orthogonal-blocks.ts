@@ -33,8 +33,7 @@ export function reflectedInBlocks(reflections: readonly Reflection[], long: numb
     const directions = directionsOf(block, long - first);
     const outer = bordered(block, inner);
     const turned = multiply(triangleOf(block), multiply(directions, outer));
-    const change = multiply(directions, turned, { transposeA: true }).data;
-    for (let index = 0; index < change.length; index++) outer.data[index]! -= change[index]!;
+    subtract(outer.data, multiply(directions, turned, { transposeA: true }).data);
     inner = outer;
   }
   return new Float64Array(inner.data);
@@ -58,6 +57,10 @@ function bordered(block: readonly Reflection[], inner: Matrix): Matrix {
     data.set(values, (width + row) * columns + width);
   }
   return { rows, columns, data };
+}
+
+function subtract(from: Float32Array, values: Float32Array): void {
+  for (let index = 0; index < from.length; index++) from[index]! -= values[index]!;
 }
 
 /** T, upper triangular with 2 on its diagonal: column i above it is -2·T·(V·direction i). */

@@ -94,9 +94,9 @@ describe('an orthogonal matrix', () => {
 
 describe.skipIf(!native)('a large orthogonal matrix', () => {
   const shapes = [
-    [300, 300],
-    [520, 260],
-    [257, 400],
+    [512, 512],
+    [700, 520],
+    [513, 600],
   ] as const;
 
   it.each(shapes)('[%i, %i] on the native engine is the same up to the rounding of f32', (rows, columns) => {
