@@ -85,6 +85,36 @@ describe('a careless updater', () => {
     await expect(run(talkative())).rejects.toThrow("'velocity' is no state of it");
   });
 
+  it('hears of what is no number and no expression', async () => {
+    const silent = updater('silent', { step: () => undefined as never });
+    await expect(run(silent())).rejects.toThrow("updater 'silent'");
+    const blank = updater('blank', { scalars: () => undefined as never, step: () => ({ change: 0 }) });
+    await expect(run(blank())).rejects.toThrow("updater 'blank' at step 1: scalars: expected an object of numbers");
+    const blank = updater('blank', { scalars: () => undefined as never, step: () => ({ change: 0 }) });
+    await expect(run(blank())).rejects.toThrow("updater 'blank' at step 1: scalars: expected an object of numbers");
+    const odd = updater('odd', { step: () => ({ change: 'much' }) as never });
+    await expect(run(odd())).rejects.toThrow("updater 'odd': 'change' that step returns: expected an expression");
+    const endless = updater('endless', {
+      scalars: ({ learningRate }) => ({ rate: learningRate / 0 }),
+      step: ({ gradient, rate }) => ({ change: gradient.mul(rate) }),
+    });
+    await expect(run(endless())).rejects.toThrow("updater 'endless' at step 1: scalar 'rate' is Infinity");
+    const stateless = updater('stateless', {
+      states: { mean: undefined as never },
+      step: ({ gradient, mean }) => ({ change: gradient, mean }),
+    });
+    expect(() => stateless()).toThrow("updater 'stateless': state 'mean' is undefined");
+    expect(() => updater('slow', { options: { rate: 1 } as never, step: () => ({}) as never })).toThrow(
+      "updater 'slow': options: expected numbers or schemas, learningRate among them",
+    );
+  });
+
+  it('may return plain numbers', async () => {
+    const counting = updater('counting', { states: { seen: 0 }, step: () => ({ seen: 1, change: 0.25 }) });
+    const { parameters } = await trajectory(exact, [1], [[1]], { updater: counting() });
+    expect(parameters[0]![0]).toBe(0.75);
+  });
+
   it('hears of names that are taken', async () => {
     const taken = updater('taken', {
       states: { gradient: 0 },

@@ -75,7 +75,7 @@ for (const [engineName, engine] of engines) {
       expectSteps(await run([1, 3], { updater }), [-0.05, -0.05 - 0.075]);
     });
 
-    it('a step whose rate is led out of its range is refused, and training goes on behind it', async () => {
+    it('a step whose rate is led out of its range is refused and changes nothing', async () => {
       const network = createNetwork([layers.dense({ units: 1 })], {
         input: { features: 1, sequence: false },
         engine: engine!,
@@ -94,6 +94,13 @@ for (const [engineName, engine] of engines) {
       );
       expect(await network.readParameters()).toEqual(before);
       expect(trainer.iteration).toBe(1);
+    });
+
+    it('a schedule of the trainer that gives no number is named', async () => {
+      const updater = updaters.adam({ learningRate: 0.1 });
+      await expect(run([1, 1], { updater, schedule: ({ iteration }) => 0 / (2 - iteration) })).rejects.toThrow(
+        "updater 'adam' at step 2: scalar 'rate' is NaN: it must be a finite number.",
+      );
     });
 
     it('a plateau of the loss lowers the rate of the epochs after it', async () => {

@@ -1,6 +1,5 @@
 /** No update. */
 import * as v from 'valibot';
-import { constant } from '../../compute/expression.js';
 import { updater } from './updater.js';
 
 /**
@@ -12,5 +11,5 @@ import { updater } from './updater.js';
  */
 export const noOp = updater('noOp', {
   options: { learningRate: v.optional(v.literal(0), 0) },
-  step: () => ({ change: constant(0) }),
+  step: () => ({ change: 0 }),
 });

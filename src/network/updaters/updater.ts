@@ -1,6 +1,6 @@
 /** What an updater is: a rule, element by element, from a parameter's gradient and its states to its change. */
 import * as v from 'valibot';
-import type { Expression } from '../../compute/expression.js';
+import { Expression, expressionOf } from '../../compute/expression.js';
 import { MnemeError, requireArgument } from '../../errors.js';
 import { parseOptions } from '../../options.js';
 import { isScheduled, type Rate, rateAt, rateOption, type Scheduled } from '../rates.js';
@@ -64,7 +64,7 @@ export interface UpdaterRule<E extends Entries, State extends string, Scalar ext
   readonly step: (
     values: Readonly<Record<'gradient' | 'parameter' | State | Scalar, Expression>>,
     options: Omit<With<E, Expression>, 'learningRate'>,
-  ) => Readonly<Partial<Record<State, Expression>>> & { readonly change: Expression };
+  ) => Readonly<Partial<Record<State, Expression | number>>> & { readonly change: Expression | number };
 }
 /**
  * Makes an updater of its rule. The compiler fuses the rule into one instruction over all parameters, so it runs as fast
@@ -85,13 +85,14 @@ export function updater<
 >(name: string, rule: UpdaterRule<E, State, Scalar>): (options?: v.InferInput<Schema<E>>) => Updater {
   requireArgument(typeof name === 'string' && name !== '', 'updater', 'a name', name);
   requireArgument(typeof rule?.step === 'function', `updater '${name}'`, 'a rule with a function step', rule);
-  const schema = schemaOf(rule);
+  const schema = schemaOf(name, rule);
   const scalarsOf = rule.scalars ?? (({ learningRate }) => ({ learningRate }) as Record<Scalar, number>);
   return (options) => {
     const settings = parseOptions(schema, options, `updaters.${name}`);
     const { learningRate, ...others } = settings as Updater['options'];
     const rates = scheduledIn(others);
     const states = typeof rule.states === 'function' ? rule.states(settings) : (rule.states ?? {});
+    requireNumbers(`updater '${name}': state`, states);
     return {
       name,
       options: settings as Updater['options'],
@@ -101,6 +102,7 @@ export function updater<
         const now = mapValues(rates, at);
         const current = { ...settings, ...now, learningRate: at(learningRate, 'learningRate') * factor };
         const scalars = scalarsOf(current as unknown as With<E, number>, progress.iteration);
+        requireNumbers(`updater '${name}' at step ${progress.iteration}: scalar`, scalars);
         return { ...prefixed(`${name}.`, scalars), ...prefixed(`${name}.scheduled.`, now) };
       },
       step: (values) => {
@@ -116,14 +118,21 @@ export function updater<
         );
         requireNames(name, Object.keys(states), Object.keys(own(`${name}.`)));
         requireResults(name, ['change', ...Object.keys(states)], result);
-        return result as Readonly<Record<string, Expression>>;
+        return mapValues(result as Readonly<Record<string, Expression | number>>, expressionOf);
       },
     };
   };
 }
 
-function schemaOf<E extends Entries>({ options }: { readonly options?: E }): Schema<E> {
+function schemaOf<E extends Entries>(name: string, { options }: { readonly options?: E }): Schema<E> {
   const entries: Entries = options ?? { learningRate: 1e-3 };
+  const isEntry = (entry: unknown) => typeof entry === 'number' || (typeof entry === 'object' && entry !== null);
+  requireArgument(
+    'learningRate' in entries && Object.values(entries).every(isEntry),
+    `updater '${name}': options`,
+    'numbers or schemas, learningRate among them',
+    entries,
+  );
   const schemas = mapValues(entries, (entry) => (typeof entry === 'number' ? v.optional(rateOption(), entry) : entry));
   return v.strictObject(schemas) as unknown as Schema<E>;
 }
@@ -140,6 +149,12 @@ const mapValues = <From, To>(
 const prefixed = (prefix: string, scalars: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(scalars).map(([key, value]) => [prefix + key, value]));
 
+function requireNumbers(where: string, numbers: Readonly<Record<string, unknown>>): void {
+  requireArgument(typeof numbers === 'object' && numbers !== null, `${where}s`, 'an object of numbers', numbers);
+  const wrong = Object.entries(numbers).find(([, value]) => !Number.isFinite(value));
+  if (wrong) throw new MnemeError('not-finite', `${where} '${wrong[0]}' is ${wrong[1]}: it must be a finite number.`);
+}
+
 /** What `step` is given has one name each, and so has what it returns. */
 function requireNames(name: string, states: readonly string[], scalars: readonly string[]): void {
   const all = ['gradient', 'parameter', 'change', ...states, ...scalars];
@@ -152,7 +167,15 @@ function requireNames(name: string, states: readonly string[], scalars: readonly
 }
 
 function requireResults(name: string, expected: readonly string[], result: object): void {
+  requireArgument(
+    typeof result === 'object' && result !== null,
+    `updater '${name}': step`,
+    'an object of results',
+    result,
+  );
   const given = Object.keys(result);
+  const odd = Object.entries(result).find(([, value]) => !(value instanceof Expression) && typeof value !== 'number');
+  if (odd) requireArgument(false, `updater '${name}': '${odd[0]}' that step returns`, 'an expression', odd[1]);
   const [missing] = expected.filter((key) => !given.includes(key));
   const [unknown] = given.filter((key) => !expected.includes(key));
   if (missing === undefined && unknown === undefined) return;
