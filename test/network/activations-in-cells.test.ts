@@ -1,6 +1,6 @@
 /**
- * An activation inside a cell gives the bits that it gives as a layer, and so does its derivative: its bounds hold there, too. One step from
- * zero states, with kernels that hand each gate its input as it is.
+ * An activation inside a cell gives the bits that it gives as a layer, and so does its derivative, so that their bounds hold
+ * there, too. One step from zero states, with kernels that hand each gate its input as it is.
  */
 import { describe, expect, it } from 'vitest';
 import { constant, differentiate, type Expression } from '../../src/compute/expression.js';
