@@ -6,9 +6,19 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { loadAddon } from '../../src/compute/engine/addon.js';
 import { createNativeEngine } from '../../src/compute/engine/native.js';
-import { type CheckpointOptions, createReferenceEngine, type Engine, loadModel } from '../../src/index.js';
+import {
+  type CheckpointOptions,
+  createReferenceEngine,
+  type Engine,
+  loadModel,
+  type NumericArray,
+  updaters,
+} from '../../src/index.js';
 import type { Listener } from '../../src/training/listener.js';
+import { trainingRule } from '../../src/training/rule.js';
+import { Stepper } from '../../src/training/stepper.js';
 import { probe, type Scene, scenes } from './checkpoint-scenes.js';
+import { language, loss } from './language.js';
 
 vi.mock(import('node:fs/promises'), async (original) => {
   const { instantDisk } = await import('./instant-disk.js');
@@ -111,6 +121,25 @@ for (const [pair, first, second] of pairs) {
     });
   });
 }
+
+describe('the counter of random numbers', () => {
+  it.each(pairs.slice(0, 3))('is kept beyond what floats can count: %s', async (_, engine) => {
+    if (!engine) return;
+    const network = language(engine);
+    const stepper = new Stepper(network, trainingRule(network, { loss, updater: updaters.sgd() }), () => 1);
+    const many = 2 ** 25 + 1;
+    const given: Readonly<Record<string, NumericArray>> = {
+      updater: engine.precision === 'f64' ? new Float64Array(2) : new Float32Array(2),
+      draws: Int32Array.of(many),
+    };
+    await stepper.restore({ iteration: many, rows: undefined, array: (name) => given[name]! });
+    const { iteration, reads } = stepper.capture();
+    expect(iteration).toBe(many);
+    expect(await reads.get('draws')).toEqual(Int32Array.of(many));
+    stepper.dispose();
+    network.dispose();
+  });
+});
 
 describe('a training that was finished', () => {
   it('goes on where it is to have more passes', async () => {
