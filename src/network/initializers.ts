@@ -12,6 +12,7 @@
  */
 import * as v from 'valibot';
 import type { Shape } from '../compute/tensor.js';
+import { nearestName } from '../options.js';
 import { normal, torchUniform, truncatedNormal, uniform } from './initializers/distributions.js';
 import { constant, identity, ones, zeros } from './initializers/fixed.js';
 import { given, givenInitializer, givenSchema } from './initializers/given.js';
@@ -156,12 +157,31 @@ type Kind = keyof typeof rules;
 const schemas = Object.values(rules).map(({ schema }) => schema);
 const settingsSchema = v.variant('kind', [...schemas, givenSchema]);
 
+/** Those that need no settings. */
+type Name = Exclude<Kind, 'constant'>;
+const names = (Object.keys(rules) as Kind[]).filter((kind): kind is Name => kind !== 'constant');
+
 /** The schema of an initializer in a layer's options: a name, or what `initializers` makes. */
-export const initializerOption = v.union([
-  v.picklist((Object.keys(rules) as Kind[]).filter((kind): kind is Exclude<Kind, 'constant'> => kind !== 'constant')),
-  settingsSchema,
-]);
+export const initializerOption = v.pipe(
+  v.custom<Name | v.InferInput<typeof settingsSchema>>(
+    (option) => names.some((name) => name === option) || v.is(settingsSchema, option),
+    ({ input }) => expected(input),
+  ),
+  v.transform((option) => (typeof option === 'string' ? option : v.parse(settingsSchema, option))),
+);
 export type InitializerOption = v.InferOutput<typeof initializerOption>;
+
+/** What an option should have been, for messages. */
+function expected(option: unknown): string {
+  if (typeof option === 'string') return `one of ${names.join(', ')} (the nearest is '${nearestName(option, names)}')`;
+  const kind = typeof option === 'object' && option !== null && 'kind' in option ? option.kind : undefined;
+  const schema = schemas.find((candidate) => candidate.entries.kind.literal === kind);
+  if (schema) {
+    const [issue] = v.safeParse(schema, option).issues ?? [];
+    return `what initializers.${kind} makes: its '${issue && v.getDotPath(issue)}' is not right`;
+  }
+  return 'the name of an initializer or what one of `initializers` makes; numbers and functions of your own go through initializers.given';
+}
 
 /** Whether an option gives the values themselves. */
 export const isGiven = (option: InitializerOption): boolean => typeof option === 'object' && option.kind === 'given';

@@ -1,6 +1,7 @@
 /** Initial values have the distributions that their formulas say, to the last of sixty thousand numbers. */
 import { describe, expect, it } from 'vitest';
 import { type InitializerOption, initializer, initializers } from '../../src/network/initializers.js';
+import { layers } from '../../src/network/layers/index.js';
 import { numbers } from './random-numbers.js';
 
 const draw = (option: InitializerOption, shape: number[], gates = 1) =>
@@ -171,5 +172,14 @@ describe('what cannot be', () => {
     expect(() => initializers.varianceScaling({ mode: 'fan_in' as never })).toThrow(/option 'mode' must be.*fanIn/);
     expect(() => initializers.normal({ deviation: -1 })).toThrow(/'deviation' must be a finite number at least 0/);
     expect(() => initializers.heNormal({ gain: 0 })).toThrow(/'gain' must be a finite number above 0/);
+  });
+
+  it('says in the options of a layer what would have been right', () => {
+    const refused = (kernelInitializer: unknown) => () =>
+      layers.dense({ units: 1, kernelInitializer: kernelInitializer as 'zeros' });
+    expect(refused('xavierNormel')).toThrow(/'kernelInitializer' must be one of zeros.*nearest is 'xavierNormal'/);
+    expect(refused({ kind: 'uniform', lo: 1 })).toThrow(/what initializers.uniform makes: its 'lo' is not right/);
+    expect(refused({ kind: 'other' })).toThrow(/the name of an initializer or what one of `initializers` makes/);
+    for (const own of [[[1]], () => [1]]) expect(refused(own)).toThrow(/initializers.given/);
   });
 });

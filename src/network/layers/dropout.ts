@@ -22,6 +22,7 @@ export type DropoutOptions = v.InferInput<typeof schema>;
  * @throws {MnemeError} `invalid-option`
  * @example
  * layers.dropout({ rate: 0.2 });
+ * layers.dropout({ rate: scheduled(0.5, schedules.ramp({ steps: 1000 })) });
  */
 export function dropout(options: DropoutOptions): Layer {
   const settings = parseOptions(schema, options, 'layers.dropout');
