@@ -29,7 +29,7 @@ export type GruOptions = v.InferInput<typeof schema>;
  * - `activation`: default 'tanh'; `gateActivation`: default 'sigmoid'
  * - `resetAfter`: whether the reset gate acts after the recurrent product; default true
  * - `dropout`, `dropConnect`, `recurrentDropConnect`, `useBias`, `kernelInitializer`, `recurrentInitializer`,
- *   `biasInitializer`: as in `layers.lstm`
+ *   `biasInitializer` (of both biases): as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
  * @example
  * layers.gru({ units: 128 });
