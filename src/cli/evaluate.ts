@@ -1,9 +1,10 @@
 /** `mneme evaluate`: how well a model predicts a text. */
 import { type Command, Option } from 'commander';
 import { MnemeError } from '../errors.js';
-import { evaluate, loadModel, losses, openText } from '../index.js';
+import { evaluate, losses, openText } from '../index.js';
 import { number } from './numbers.js';
 import { partBatches } from './part-batches.js';
+import { trainedModel } from './trained-model.js';
 
 interface EvaluateOptions {
   readonly text: string;
@@ -39,7 +40,7 @@ Example:
 }
 
 async function evaluateText(directory: string, options: EvaluateOptions): Promise<void> {
-  const model = await loadModel(directory);
+  const model = await trainedModel(directory);
   if (!model.vocabulary) {
     throw new MnemeError(
       'invalid-argument',

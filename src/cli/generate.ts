@@ -1,7 +1,7 @@
 /** `mneme generate`: text from a model, streamed to standard output. */
 import type { Command } from 'commander';
-import { loadModel } from '../index.js';
 import { number, wholeNumber } from './numbers.js';
+import { trainedModel } from './trained-model.js';
 
 interface GenerateOptions {
   readonly prime: string;
@@ -45,7 +45,7 @@ Example:
 }
 
 async function generate(directory: string, { prime, ...options }: GenerateOptions): Promise<void> {
-  const session = (await loadModel(directory)).session();
+  const session = (await trainedModel(directory)).session();
   const text = session.generate(prime, options);
   process.stdout.write(prime);
   for await (const characters of text) process.stdout.write(characters);

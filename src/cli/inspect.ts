@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { printProgram } from '../compute/compiler.js';
 import { elementCount } from '../compute/tensor.js';
-import { loadModel, losses, type Model, type Signal, type Tensor, tensor, updaters } from '../index.js';
+import { losses, type Model, type Signal, type Tensor, tensor, updaters } from '../index.js';
 import { batchShape } from '../training/batch-shape.js';
 import { trainingRule } from '../training/rule.js';
 import { trainStep } from '../training/train-step.js';
 import { wholeNumber } from './numbers.js';
+import { trainedModel } from './trained-model.js';
 
 interface InspectOptions {
   readonly batch: number;
@@ -36,7 +37,7 @@ Example:
 }
 
 async function inspect(directory: string, { batch, steps, ...options }: InspectOptions): Promise<void> {
-  const model = await loadModel(directory);
+  const model = await trainedModel(directory);
   const tokens = options.tokens === undefined ? {} : { tokens: options.tokens };
   const { text, ...summary } = model.summary({ batch, steps, ...tokens });
   if (options.json) {

@@ -177,6 +177,18 @@ describe('is refused, with what to do', () => {
   it('--previous on its own', () =>
     expectRefusal(['train', '--text', text, '--previous'], 2, /needs '--resume <dir>'/));
 
+  it('a model that is not there yet', async () => {
+    const out = copy();
+    rmSync(join(out, 'model.json'));
+    const newest = join(out, 'checkpoints', checkpointsIn(out).at(-1)!);
+    await expectRefusal(
+      ['generate', out, '--prime', 'The'],
+      1,
+      /no model yet: 'mneme train --resume .* its model so far/,
+    );
+    expect((await mneme(['generate', newest, '--prime', 'The ', '--length', '5'])).code).toBe(0);
+  });
+
   it('a directory without a run', () =>
     expectRefusal(['train', '--resume', path('none')], 1, /no checkpoint to go on from/));
 
