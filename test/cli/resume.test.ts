@@ -18,7 +18,7 @@ import { finished, jsonLines, mneme, type Result, start, workshop } from './mnem
 
 const { path, text } = workshop();
 const options =
-  '--cell gru --layers 1 --units 16 --embedding 8 --dropout 0.1 --batch 4 --steps 20 --seed 3 --epochs 12 --checkpoint-steps 10'.split(
+  '--cell gru --layers 1 --units 16 --embedding 8 --dropout 0.1 --batch 4 --steps 20 --seed 3 --epochs 50 --checkpoint-steps 10'.split(
     ' ',
   );
 const run = (out: string) => ['train', '--text', text, ...options, '--out', out, '--json'];
@@ -109,7 +109,7 @@ describe('a run that was interrupted', () => {
     const result = await mneme(['train', '--resume', out, '--json']);
     expect(result).toMatchObject({ code: 0, stderr: '' });
     const lines = jsonLines(result);
-    expect(lines[0]).toMatchObject({ finished: true, epoch: 12, resumed: expect.stringMatching(/-end$/) });
+    expect(lines[0]).toMatchObject({ finished: true, epoch: 50, resumed: expect.stringMatching(/-end$/) });
     expect(lines).toHaveLength(3);
     expect(digestOf(out)).toBe(digestOf(undisturbed));
     expect((await mneme(['train', '--resume', out])).stdout).toMatch(/This run was finished after step \d+/);
