@@ -10,6 +10,7 @@ import { timesAveraged } from '../network/weight-averaging.js';
 import { batchShape } from './batch-shape.js';
 import { diagnose, type Suspect } from './diagnosis.js';
 import { inputsFor, portsOf, reals } from './engine-numbers.js';
+import { trustedPort } from './proof.js';
 import type { TrainingRule } from './rule.js';
 import { positionOf, ruleScalars } from './rule-scalars.js';
 import { CarriedStates } from './states.js';
@@ -46,6 +47,8 @@ export class Stepper {
   #queued = 0;
   /** A step failed and nobody has acknowledged it yet: whatever comes behind it must not run. */
   #failed = false;
+  /** The network's revision as of the last step queued here, as long as nothing else has changed what steps keep. */
+  #revision: number | undefined;
   #suspended: string | undefined;
   #disposed = false;
 
@@ -81,6 +84,7 @@ export class Stepper {
       return await this.#run(batch, position);
     } catch (error) {
       this.#failed = true;
+      this.#revision = undefined;
       this.#states.forget();
       throw error;
     }
@@ -123,6 +127,7 @@ export class Stepper {
     const { stream } = this.#network;
     const memory = this.#updaterMemory();
     const { length, draws } = updaterLayout(this.#rule);
+    this.#revision = undefined;
     await stream.write(memory, 0, array('updater', length));
     await stream.write(memory, draws, array('draws', 1));
     if (rows !== undefined) await this.#states.restore(rows, (elements) => array('states', elements));
@@ -190,9 +195,15 @@ export class Stepper {
       sequence: reals(engine, [sequence % sequenceModulus]),
       ...this.#numbers(ruleScalars(this.#rule, sequence, progress, factor)),
       ...this.#numbers(ratesAt(this.#network.scheduledRates, progress)),
+      [trustedPort]: reals(engine, [this.#revision === this.#network.revision ? 1 : 0]),
     };
     const inputs = inputsFor(engine, program, ports);
     this.#queued += 1;
+    // An accumulation measures nothing, and leaves what was measured as it is.
+    if (kind !== 'accumulation') {
+      this.#network.touch();
+      this.#revision = this.#network.revision;
+    }
     try {
       const outputs = await stream.submit({ program, memories, inputs });
       if (outputs.finite!.data[0] === 0) {

@@ -12,6 +12,7 @@ import { penalized } from '../network/regularization.js';
 import { coefficientAt } from './coefficients.js';
 import { Elements } from './elements.js';
 import { clippedParts, constrainedParts, isOneRange, joined, parametersOf } from './parts.js';
+import { proven } from './proof.js';
 import { followsNaN, type Permission, permitted } from './refusal.js';
 import type { CoefficientName, TrainingRule } from './rule.js';
 import { rulePorts } from './rule-scalars.js';
@@ -70,7 +71,8 @@ export function update(rule: TrainingRule, step: Step, { averaging }: { readonly
   const parameter = of(parameters);
   const bounded = clipped(byPart ? undefined : clip, of(gradient), of(norm), permitted(step, of, 1));
   const drawn = early ? bounded : withPenalties(rule, bounded, parameter, of);
-  const noisy = gradientNoise ? drawn.add(of(noise(rule, step)).mul(of(port(rulePorts.noise)))) : drawn;
+  const drawnNoise = gradientNoise && noise(rule, step);
+  const noisy = drawnNoise ? drawn.add(of(drawnNoise).mul(of(port(rulePorts.noise)))) : drawn;
   const { change, ...next } = updater.step({
     parameter,
     gradient: noisy,
@@ -83,11 +85,17 @@ export function update(rule: TrainingRule, step: Step, { averaging }: { readonly
   // An updater may take no notice of NaN in the gradient, as `noOp` does.
   const updated = followsNaN(sum, of(gradient)) ? sum : permitted(step, of, sum);
   const constraining = trained.some(({ constraint }) => constraint !== undefined);
-  const { outputs, finite } = elements.guarded([
+  const results = [
     updated,
     ...layout.states.map(({ name }) => next[name]!),
     ...(average && !constraining ? [mixed(of(average), updated, of)] : []),
-  ]);
+  ];
+  const { extremes: place, coefficients } = layout;
+  const from = { parameters, states, gradient, norm: gradientNorm, noise: drawnNoise };
+  const { outputs, finite, extremes } =
+    place === undefined
+      ? { ...elements.guarded(results), extremes: undefined }
+      : proven(elements, results, from, rule, { extremes: place, coefficients });
 
   const parts = constraining || !isOneRange(rule) ? constrainedParts(rule, outputs[0]!) : undefined;
   const averaged = constraining && average ? mixedAfterwards(average, joined(parts!)) : outputs.at(-1)!;
@@ -100,6 +108,7 @@ export function update(rule: TrainingRule, step: Step, { averaging }: { readonly
         : [{ target: parameters, value: outputs[0]! }]),
       ...states.map((target, index) => ({ target, value: outputs[index + 1]! })),
       ...(average ? [{ target: average, value: averaged }] : []),
+      ...(extremes ? [extremes] : []),
     ],
   };
 }

@@ -2,9 +2,11 @@
  * The updater arena: what training keeps from step to step besides the parameters. First what changes: each state of
  * the updater, the gradient that is being accumulated and the averaged weights, where there are any, each in the layout
  * of the trained parameters; then the number of steps that took effect (f32, modulo `sequenceModulus`) and that number as
- * the counter of random numbers (i32). Behind it the numbers that differ between parameters and stay.
+ * the counter of random numbers (i32). Behind it the lowest and highest of the parameters and
+ * of each state, where updates are proven, and the numbers that differ between parameters and stay.
  */
 import { isUniform } from './coefficients.js';
+import { isProvable } from './proof.js';
 import { type CoefficientName, coefficientNames, type TrainingRule } from './rule.js';
 
 /** Steps are counted in f32, where whole numbers up to 2^24 are exact. */
@@ -19,13 +21,15 @@ export interface UpdaterLayout {
   readonly draws: number;
   /** Of what changes while training: what a checkpoint holds. */
   readonly length: number;
+  readonly extremes: number | undefined;
   /** Of each term of a coefficient that is not the same for all parameters. */
   readonly coefficients: Readonly<Record<CoefficientName, readonly (number | undefined)[]>>;
   /** Of all. */
   readonly size: number;
 }
 
-export function updaterLayout({ updater, count, accumulate, average, coefficients }: TrainingRule): UpdaterLayout {
+export function updaterLayout(rule: TrainingRule): UpdaterLayout {
+  const { updater, count, accumulate, average, coefficients } = rule;
   let end = 0;
   const take = (length: number) => {
     end += length;
@@ -37,6 +41,7 @@ export function updaterLayout({ updater, count, accumulate, average, coefficient
   const completed = take(1);
   const draws = take(1);
   const length = end;
+  const extremes = isProvable(rule) ? take(2 + 2 * states.length) : undefined;
   const places = (name: CoefficientName) =>
     coefficients[name].map((term) => (isUniform(term) ? undefined : take(count)));
   const ofCoefficients = Object.fromEntries(coefficientNames.map((name) => [name, places(name)]));
@@ -47,6 +52,7 @@ export function updaterLayout({ updater, count, accumulate, average, coefficient
     completed,
     draws,
     length,
+    extremes,
     coefficients: ofCoefficients as Record<CoefficientName, (number | undefined)[]>,
     size: end,
   };

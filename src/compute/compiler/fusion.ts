@@ -8,8 +8,10 @@ import { elementCount, type Shape, sameShape } from '../tensor.js';
 import { expressionsOf, setExpressions } from './simplification.js';
 import { rootsOf, type StepGraph, type StepNode, type StepValue } from './step-graph.js';
 
-/** Inputs beyond which fusing stops: each is a stream of reads, and processors prefetch a limited number of them. */
-const mostInputs = 16;
+/** Arrays beyond which fusing stops: each is a stream of reads, and processors prefetch a limited number of them. */
+const mostArrays = 16;
+/** Of arrays and single numbers together: half of what expression code can have. */
+const mostInputs = 32;
 
 export function fuseMaps(graph: StepGraph): void {
   const readers = readersOf(graph);
@@ -48,7 +50,9 @@ function fits(
   const shape = producer.attributes.shape as Shape;
   // One number is computed once a call wherever it stands; anything that stretches would be computed again and again.
   if (elementCount(shape) !== 1 && !sameShape(shape, node.attributes.shape as Shape)) return false;
-  if (new Set([...node.inputs, ...producer.inputs]).size - 1 > mostInputs) return false;
+  const inputs = [...new Set([...node.inputs, ...producer.inputs])].filter((input) => input!.node !== producer);
+  const arrays = inputs.filter((input) => elementCount(input!.shape) > 1);
+  if (inputs.length > mostInputs || arrays.length > mostArrays) return false;
   if (node.operation === reduceOperation && !keepsWhole(node, producer)) return false;
   return producer.outputs.every((output) => {
     const own = readers.get(output!)!;
