@@ -1,6 +1,6 @@
 /**
- * That a program has the form of one, before an engine verifies what it means. What comes out is a copy: whoever changes the
- * program later, or lets it answer differently when it is read twice, changes nothing of what was verified.
+ * That a program has the form of one, before an engine verifies what it means. What comes out is a frozen copy: whoever changes
+ * the program later, or lets it answer differently when it is read twice, changes nothing of what was verified.
  */
 import { isTypedArray, MnemeError, printValue } from '../../errors.js';
 import { arenas, type BufferSpecification, type Instruction, type Port, type Program } from '../program.js';
@@ -11,7 +11,7 @@ export function copyOfProgram(program: Program): Program {
   const own = stringOf(name, 'its name');
   const where = (what: string) => `program '${own}': ${what}`;
   const known = objectOf(sizes, where('sizes'));
-  return {
+  return frozen({
     name: own,
     buffers: listOf(buffers, where('buffers'), bufferOf),
     instructions: listOf(instructions, where('instructions'), instructionOf),
@@ -20,9 +20,16 @@ export function copyOfProgram(program: Program): Program {
     sizes: Object.fromEntries(
       arenas.map((arena) => [arena, wholeOf(known[arena], where(`the size of ${arena}`), 0, Number.MAX_SAFE_INTEGER)]),
     ) as Program['sizes'],
-    cost,
-    names,
-  };
+    cost: { ...cost },
+    names: [...(names ?? [])],
+  });
+}
+
+/** With everything in it; the elements of typed arrays alone cannot be frozen. */
+function frozen<Kind extends object>(value: Kind): Kind {
+  if (ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part);
+  return Object.freeze(value);
 }
 
 function bufferOf(value: unknown, where: string): BufferSpecification {
