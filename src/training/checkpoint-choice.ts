@@ -21,14 +21,11 @@ export async function chooseCheckpoint(
       return await readCheckpoint(newest.path);
     } catch (error) {
       const before = places.at(-1);
-      if (!before || !isDamage(error)) throw error;
-      throw new MnemeError(
-        'file-invalid',
-        `${error.message} ${remedy} goes on from the one before it, ${before.name}.`,
-        {
-          cause: error,
-        },
-      );
+      if (!isDamage(error)) throw error;
+      const advice = before
+        ? `${remedy} goes on from the one before it, ${before.name}.`
+        : 'There is none before it: begin anew.';
+      throw new MnemeError('file-invalid', `${error.message} ${advice}`, { cause: error });
     }
   }
   for (const place of places.reverse()) {

@@ -101,6 +101,13 @@ describe('a damaged checkpoint is refused, with what is wrong and the remedy', (
     });
   });
 
+  it('and where it is the only one, the remedy is to begin anew', async () => {
+    const { directory, newest } = copy();
+    for (const step of [0, 5]) rmSync(join(directory, `step-00000000${step}`), { recursive: true });
+    flipped(join(newest, 'model.json'), 30);
+    await expect(train(training(), { directory, resume: 'latest' })).rejects.toThrow(/none before it: begin anew/);
+  });
+
   it('and the one before it used on request, whereupon the damaged one goes', async () => {
     const { directory, newest } = copy();
     flipped(join(newest, 'state.safetensors'), -1);
