@@ -1,8 +1,11 @@
 #include "base/cpu.h"
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <thread>
+
+#include "base/quota.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -75,13 +78,24 @@ void cpuName(char* name) noexcept {
 #endif
 }
 
-int coresAvailable() noexcept {
+namespace {
+
+int coresOfAffinity() noexcept {
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
   const unsigned cores = std::thread::hardware_concurrency();
   return cores == 0 ? 1 : static_cast<int>(cores);
+}
+
+}  // namespace
+
+int coresAvailable() noexcept {
+  const int cores = coresOfAffinity();
+  // More threads than a quota feeds would use it up in a fraction of each period, and then all stand still.
+  const double quota = std::ceil(coresOfQuota());
+  return quota < cores ? static_cast<int>(quota) : cores;
 }
 
 }  // namespace mneme

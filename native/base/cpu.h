@@ -15,7 +15,7 @@ CpuFeatures cpuFeatures() noexcept;
 // The processor's name for reports, `unknown` where it has none. `name` holds at least 64 characters.
 void cpuName(char* name) noexcept;
 
-// Cores that this process may run on, at least 1.
+// Cores that this process may run on, and that a quota of processor time feeds; at least 1.
 int coresAvailable() noexcept;
 
 }  // namespace mneme
