@@ -2,7 +2,15 @@
 import { uniforms } from '../../src/compute/random.js';
 import { tensor } from '../../src/compute/tensor.js';
 import { arrays } from '../../src/data/arrays.js';
-import { type Batches, createTrainer, type Engine, type FitOptions, losses, schedules } from '../../src/index.js';
+import {
+  type Batches,
+  createTrainer,
+  type Engine,
+  type FitOptions,
+  losses,
+  scheduled,
+  schedules,
+} from '../../src/index.js';
 import { layers } from '../../src/network/layers/index.js';
 import { createNetwork, type Network } from '../../src/network/network.js';
 import { updaters } from '../../src/network/updaters/index.js';
@@ -52,6 +60,21 @@ export const scenes: Readonly<Record<string, (engine: Engine) => Scene>> = {
     const schedule = schedules.warmUp({ steps: 4, schedule: schedules.cosine() });
     const trainer = trainerFor(network, { schedule, updater: updaters.nesterovs({ learningRate: 0.3 }) });
     return scene(network, trainer, batchesOf(data(5)), { epochs: 2 });
+  },
+  'rates that follow the losses, and dropout that follows a schedule'(engine) {
+    const rate = scheduled(0.4, schedules.exponential({ factor: 0.5, unit: 'epoch' }));
+    const network = createNetwork(
+      [
+        layers.embedding({ vocabulary, units: 6 }),
+        layers.lstm({ units: 6 }),
+        layers.dropout({ rate }),
+        layers.dense({ units: vocabulary }),
+      ],
+      { seed: 4, engine },
+    );
+    const schedule = schedules.plateau({ factor: 0.5, patience: 0, threshold: 0.2 });
+    const trainer = trainerFor(network, { schedule, updater: updaters.amsgrad({ learningRate: 0.05 }) });
+    return scene(network, trainer, batchesOf(data(2)), { epochs: 5 });
   },
   'gradients gathered, weights averaged, noise and a frozen layer'(engine) {
     const network = language(engine);

@@ -59,7 +59,8 @@ async function run(
     clock,
   });
   const parameters = await network.readParameters();
-  const next = [await trainer.step(probe(name)), await network.readParameters(), trainer.iteration];
+  const averages = name.includes('averaged') ? await trainer.averagedParameters() : undefined;
+  const next = [averages, await trainer.step(probe(name)), await network.readParameters(), trainer.iteration];
   network.dispose();
   return { history, parameters, next, heard };
 }
