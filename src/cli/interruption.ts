@@ -1,4 +1,4 @@
-/** Ctrl-C and SIGTERM as an AbortSignal: the first asks the work to end well, the second ends the process at once. */
+/** Ctrl-C, SIGTERM and the end of the terminal as an AbortSignal: the first asks the work to end well, the second ends the process at once. */
 import { exitCodes } from './failure.js';
 
 export interface Interruption {
@@ -18,16 +18,16 @@ export function interruption(): Interruption {
       process.exit(exitCodes.interrupted);
     }
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  for (const name of signals) process.on(name, interrupt);
   return {
     signal: controller.signal,
     release() {
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
+      for (const name of signals) process.off(name, interrupt);
     },
   };
 }
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Milliseconds. Under npx, one Ctrl-C arrives twice: from the terminal, and passed on by npm. */
 const samePress = 300;

@@ -40,10 +40,14 @@ Environment:
   );
 for (const add of commands) add(program);
 
-// A reader that closes the pipe early (`mneme generate ... | head`) is no error.
+// A reader that closes the pipe early (`mneme generate ... | head`) is no error, and ends the work. A terminal that was
+// closed, and a reader of complaints that went away, leave nobody to tell, but work to be saved.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code !== 'EIO') throw error;
+});
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 });
 
 program.parseAsync().catch(endWithFailure);

@@ -36,7 +36,8 @@ export function trainCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Losses are nats a symbol. Ctrl-C ends training after the current step and saves the model and a checkpoint.
+Losses are nats a symbol. Ctrl-C, SIGTERM and SIGHUP end training after the current step and save the model and a
+checkpoint.
 A run that was interrupted, however it was, goes on with --resume and ends as if it had not been: all options and
 the text are those of the run, only --threads and --json may differ (and --text, if the file was moved).
 

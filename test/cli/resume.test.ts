@@ -66,7 +66,7 @@ function withLittleDisk(args: readonly string[]): Promise<Result> {
 }
 
 describe('a run that was interrupted', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)(
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'by %s saves a checkpoint and the model, and goes on from there',
     async (signal) => {
       const out = path(signal);
