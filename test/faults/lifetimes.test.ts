@@ -34,8 +34,8 @@ function figuresOf<Result>(scenario: string, count = 1): Result {
   return JSON.parse(output) as Result;
 }
 
-/** The address sanitizer keeps what was freed for a while, and takes longer for everything. */
-const sanitized = process.env.LD_PRELOAD?.includes('asan') ?? false;
+/** The sanitizers keep what was freed for a while, and take longer for everything. */
+const sanitized = /[at]san/.test(process.env.LD_PRELOAD ?? '');
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
@@ -89,7 +89,7 @@ describe.skipIf(!existsSync(built))('in one process', { timeout: 900_000 }, () =
       readonly cycles: number;
       readonly before: Figures;
       readonly after: Figures;
-    }>('cycles', sanitized ? 20 : 120);
+    }>('cycles', sanitized ? 12 : 120);
     // Even if it were only the parameters of those that were disposed of.
     expectNothingLeft(before, after, (cycles / 2) * modelBytes);
   });
