@@ -11,12 +11,15 @@ import {
   matmul,
   oneHot,
   pad,
+  permuteRows,
   reduceMaximum,
   reduceSum,
+  reverseSequence,
   sample,
   slice,
   softmax,
   softmaxCrossEntropy,
+  sortRows,
   transpose,
 } from '../../src/compute/operations/index.js';
 import type { Shape } from '../../src/compute/tensor.js';
@@ -226,6 +229,26 @@ describe('moving numbers', () => {
   test('embedding, with ids that occur twice and not at all', async () => {
     const ids = tensor(Int32Array.of(2, 0, 2, 4), [2, 2]);
     await expectGradients({ table: noise([5, 3], 1) }, ({ ids, table }) => weigh(embedding(ids!, table!)), { ids });
+  });
+
+  test('permuteRows', async () => {
+    const order = tensor(Int32Array.of(2, 0, 3, 1), [4]);
+    for (const inverse of [false, true]) {
+      const values = { x: noise([4, 3], 1), sequence: noise([2, 4, 3], 2) };
+      const build = ({ x, sequence, order }: Readonly<Record<string, Value>>) =>
+        weigh(permuteRows(x!, order!, { axis: 0, inverse }), x!, permuteRows(sequence!, order!, { axis: 1, inverse }));
+      await expectGradients(values, build, { order });
+    }
+  });
+
+  test('reverseSequence, with rows of all lengths', async () => {
+    const lengths = tensor(Int32Array.of(0, 3, 1, 2), [4]);
+    await expectGradients(
+      { x: noise([3, 4, 2], 1) },
+      ({ x, lengths }) =>
+        weigh(reverseSequence(x!, lengths), permuteRows(x!, sortRows(lengths!, 3).order, { axis: 1 }), x!),
+      { lengths },
+    );
   });
 
   test('transpose', async () => {

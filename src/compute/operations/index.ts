@@ -8,13 +8,16 @@ import { finiteOperation } from './finite.js';
 import { incrementOperation } from './increment.js';
 import { matmulOperation } from './matmul.js';
 import { oneHotOperation } from './one-hot.js';
+import { permuteRowsOperation } from './permute-rows.js';
 import { randomOperation } from './random.js';
 import { recurrentOperation } from './recurrent.js';
 import { recurrentGradientOperation } from './recurrent-gradient.js';
+import { reverseSequenceOperation } from './reverse-sequence.js';
 import { sampleOperation } from './sample.js';
 import { padOperation, sliceOperation } from './slice.js';
 import { softmaxOperation } from './softmax.js';
 import { softmaxCrossEntropyOperation } from './softmax-cross-entropy.js';
+import { sortRowsOperation } from './sort-rows.js';
 import { transposeOperation } from './transpose.js';
 
 export { concatenate } from './concatenate.js';
@@ -26,13 +29,16 @@ export { logSoftmax } from './log-softmax.js';
 export { guardedMap, map, provenMap } from './map.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export { oneHot } from './one-hot.js';
+export { type PermuteRowsOptions, permuteRows } from './permute-rows.js';
 export { type RandomOptions, random } from './random.js';
 export { type CellActivation, type RecurrentOptions, type RecurrentResult, recurrent } from './recurrent.js';
 export { type ReduceOptions, reduceMaximum, reduceSum } from './reduce.js';
+export { reverseSequence } from './reverse-sequence.js';
 export { sample } from './sample.js';
 export { pad, slice } from './slice.js';
 export { softmax } from './softmax.js';
 export { type SoftmaxCrossEntropyOptions, softmaxCrossEntropy } from './softmax-cross-entropy.js';
+export { type SortedRows, sortRows } from './sort-rows.js';
 export { transpose } from './transpose.js';
 
 /** One entry an operation, by its name in programs; in the order of docs/architecture.md. */
@@ -52,6 +58,9 @@ export const operations: ReadonlyMap<string, Operation> = new Map(
     concatenateOperation,
     sliceOperation,
     padOperation,
+    sortRowsOperation,
+    permuteRowsOperation,
+    reverseSequenceOperation,
     randomOperation,
     sampleOperation,
     incrementOperation,

@@ -1,0 +1,18 @@
+// Lengths of the rows of a batch, checked when a kernel runs.
+#pragma once
+
+#include <cstdint>
+
+#include "base/status.h"
+
+namespace mneme {
+
+inline Status checkLengths(const int32_t* lengths, int64_t batch, int64_t time) noexcept {
+  for (int64_t row = 0; row < batch; ++row)
+    if (lengths[row] < 0 || lengths[row] > time)
+      return Status::error(Code::outOfRange, "the length %d of row %lld is outside 0..%lld", lengths[row], static_cast<long long>(row),
+                           static_cast<long long>(time));
+  return Status::ok();
+}
+
+}  // namespace mneme
