@@ -1,5 +1,5 @@
-// What the benchmarks run beside layers and products: the update of parameters as an expression, and next to it the same
-// loop written by hand; a norm; softmax cross entropy; the gradient of an embedding.
+// What the benchmarks run beside layers and products: a norm; softmax cross entropy; the gradient of an embedding; states that
+// decay below the normal numbers.
 #pragma once
 
 #include <cstring>
@@ -18,39 +18,6 @@ inline int32_t wordOf(float value) {
   return word;
 }
 
-struct AdamArrays {
-  float *parameter, *gradient, *first, *second;
-};
-
-// Adam as a compiler makes it from a plain loop, for each instruction set. The expression's five instructions compute the same.
-// clang-format off
-#define MNEME_ADAM_LOOP(name, attributes)                                                              \
-  attributes inline void name(const AdamArrays& a, int64_t count) {                                    \
-    float* __restrict parameter = a.parameter; const float* __restrict gradient = a.gradient;          \
-    float* __restrict first = a.first; float* __restrict second = a.second;                            \
-    for (int64_t i = 0; i < count; ++i) {                                                              \
-      const float g = gradient[i];                                                                     \
-      first[i] = __builtin_fmaf(0.9f, first[i], 0.1f * g);                                             \
-      second[i] = __builtin_fmaf(0.999f, second[i], 0.001f * (g * g));                                 \
-      parameter[i] = __builtin_fmaf(-0.001f, first[i] / (__builtin_sqrtf(second[i]) + 1e-8f), parameter[i]); \
-    }                                                                                                  \
-  }
-// clang-format on
-#if defined(__x86_64__)
-MNEME_ADAM_LOOP(adamLoopAvx512, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,prefer-vector-width=512"))))
-MNEME_ADAM_LOOP(adamLoopAvx2, __attribute__((target("avx2,fma"))))
-#endif
-MNEME_ADAM_LOOP(adamLoopPortable, )
-#undef MNEME_ADAM_LOOP
-
-inline void adamLoop(const KernelTable& table, const AdamArrays& arrays, int64_t count) {
-#if defined(__x86_64__)
-  if (std::strcmp(table.instructionSet, "avx512") == 0) return adamLoopAvx512(arrays, count);
-  if (std::strcmp(table.instructionSet, "avx2") == 0) return adamLoopAvx2(arrays, count);
-#endif
-  adamLoopPortable(arrays, count);
-}
-
 // One kernel with its data.
 struct GeneralKernel {
   Arrays arrays;
@@ -63,7 +30,7 @@ class GeneralCases {
  public:
   GeneralCases(const KernelTable& table, Team& team, const char* filter, std::vector<Case>* cases)
       : table_(table), team_(team), filter_(filter), cases_(cases) {
-    for (const int64_t count : {10000, 100000, 1000000, 10000000}) addAdam(count);
+    addDecay(100000);
     addNorm(1000000);
     addCrossEntropy(2500, 65);
     addCrossEntropy(400, 10000);
@@ -74,9 +41,8 @@ class GeneralCases {
  private:
   bool wanted(const std::string& name) const { return name.find(filter_) != std::string::npos; }
   GeneralKernel& own() { return *kernels_.emplace_back(std::make_unique<GeneralKernel>()); }
-  void add(const std::string& name, int threads, std::function<void()> run) { cases_->push_back({name, 0, threads, std::move(run)}); }
   void add(const std::string& name, GeneralKernel& kernel) {
-    add(name, team_.size(), [&kernel] { kernel.call->run(); });
+    cases_->push_back({name, 0, team_.size(), [&kernel] { kernel.call->run(); }});
   }
   Operand idsOf(GeneralKernel& kernel, int64_t count, int64_t limit) {
     std::vector<int32_t>& ids = kernel.ids.emplace_back(static_cast<std::size_t>(count));
@@ -84,22 +50,29 @@ class GeneralCases {
     return test::operand(ids, {count});
   }
 
-  void addAdam(int64_t count) {
-    const std::string name = "adam " + std::to_string(count);
+  // state = 0.9 state + tiny, as a recurrent state decays: of normal numbers, and of such whose results are below 2^-126.
+  void addDecay(int64_t count) {
+    const std::string name = "decay " + std::to_string(count);
     if (!wanted(name)) return;
     GeneralKernel& kernel = own();
-    const Operand parameter = kernel.arrays.random({count}, 1, 1), gradient = kernel.arrays.random({count}, 2, 1);
-    const Operand first = kernel.arrays.random({count}, 3, 1), second = kernel.arrays.empty({count});
-    const Operand rate = kernel.arrays.random({1}, 4, 1e-3f);
-    // Registers: 0 parameter, 1 gradient, 2 first, 3 second moment, 4 rate; 5-9 constants; 10-12 temporaries.
-    std::vector<int32_t> words = {0, 5, 3, 5, 3, 5};
-    for (const float constant : {0.9f, 0.1f, 0.999f, 0.001f, 1e-8f}) words.push_back(wordOf(constant));
-    for (const int32_t word : {24, 10, 5, 2, 6, 1, 12, 11, 1, 1, 0, 0, 24, 11, 7, 3, 8, 11, 25, 12, 10, 11, 9, 0, 23, 12, 4, 12, 0, 0, 12, 10, 11}) words.push_back(word);
-    kernel.call = std::make_unique<KernelCall>(table_, "map", std::vector<Operand>{parameter, gradient, first, second, rate},
-                                               std::vector<Operand>{parameter, first, second}, words, team_);
-    add(name, kernel);
-    const AdamArrays arrays = {static_cast<float*>(parameter.data), static_cast<float*>(gradient.data), static_cast<float*>(first.data), static_cast<float*>(second.data)};
-    add(name + " by hand, one thread", 1, [this, arrays, count] { adamLoop(table_, arrays, count); });
+    const Operand decayed = kernel.arrays.empty({count});
+    float* to = static_cast<float*>(decayed.data);
+    const std::string normal = name + " of normal numbers";
+    for (const float size : {1.0f, 1e-38f}) {
+      const Operand state = kernel.arrays.random({count}, 1, size);
+      const bool tiny = size < 1;
+      GeneralKernel& one = own();
+      one.call = std::make_unique<KernelCall>(table_, "map", std::vector<Operand>{state}, std::vector<Operand>{decayed},
+                                               std::vector<int32_t>{0, 1, 1, 1, 1, 1, wordOf(0.9f), 12, 2, 0, 1, 0, 0, 2}, team_);
+      cases_->push_back({tiny ? name + " into denormals" : normal, 0, team_.size(), [&one] { one.call->run(); }, tiny ? normal : ""});
+      const float* from = static_cast<const float*>(state.data);
+      const std::string byHand = name + " by hand, nothing flushed, ";
+      cases_->push_back({byHand + (tiny ? "into denormals" : "of normal numbers"), 0, 1,
+                         [from, to, count] {
+                           for (int64_t i = 0; i < count; ++i) to[i] = 0.9f * from[i];
+                         },
+                         tiny ? byHand + "of normal numbers" : ""});
+    }
   }
 
   void addNorm(int64_t count) {

@@ -1,9 +1,10 @@
 // Native benchmarks: layers and matrix products as a share of the multiply-add peak that is measured in the same run; general
 // kernels in milliseconds.
 //
-//   mneme_bench [--threads N] [--rounds N] [--isa NAME] [--parts] [text that the names of cases contain]
+//   mneme_bench [--threads N] [--rounds N] [--isa NAME] [--parts] [--updates FILE] [text that the names of cases contain]
 //
 // A layer is packing, forward and backward (all gradients), as in a training step. `--parts` shows forward and backward alone too.
+// `--updates` runs nothing but the updates of parameters in that file (bench/updaters.mjs).
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include "bench/general_kernels.h"
 #include "bench/measure.h"
 #include "bench/recurrent_layer.h"
+#include "bench/updates.h"
 #include "kernels/calibrate.h"
 
 namespace {
@@ -53,6 +55,7 @@ struct Settings {
   int threads = 1, rounds = 11;
   const char* instructionSet = nullptr;
   const char* filter = "";
+  const char* updates = nullptr;
   bool parts = false;
 };
 
@@ -62,6 +65,7 @@ bool parse(int count, char** arguments, Settings* settings) {
     if (std::strcmp(arguments[i], "--threads") == 0 && more) settings->threads = std::atoi(arguments[++i]);
     else if (std::strcmp(arguments[i], "--rounds") == 0 && more) settings->rounds = std::atoi(arguments[++i]);
     else if (std::strcmp(arguments[i], "--isa") == 0 && more) settings->instructionSet = arguments[++i];
+    else if (std::strcmp(arguments[i], "--updates") == 0 && more) settings->updates = arguments[++i];
     else if (std::strcmp(arguments[i], "--parts") == 0) settings->parts = true;
     else if (arguments[i][0] != '-') settings->filter = arguments[i];
     else return false;
@@ -74,7 +78,7 @@ bool parse(int count, char** arguments, Settings* settings) {
 int main(int argumentCount, char** arguments) {
   Settings settings;
   if (!parse(argumentCount, arguments, &settings)) {
-    std::fprintf(stderr, "mneme_bench [--threads N] [--rounds N] [--isa NAME] [--parts] [text that the names of cases contain]\n");
+    std::fprintf(stderr, "mneme_bench [--threads N] [--rounds N] [--isa NAME] [--parts] [--updates FILE] [text that the names of cases contain]\n");
     return 2;
   }
   const KernelTable* table = nullptr;
@@ -87,6 +91,8 @@ int main(int argumentCount, char** arguments) {
   std::vector<std::unique_ptr<RecurrentLayer>> owned;
   std::vector<std::unique_ptr<MatrixProduct>> ownedProducts;
   std::vector<Case> cases;
+  // A text that no name contains.
+  if (settings.updates != nullptr) settings.filter = "\n";
   for (const Layer& one : layers) {
     if (std::strstr(one.name, settings.filter) == nullptr) continue;
     owned.push_back(std::make_unique<RecurrentLayer>(*table, one.cell, one.resetAfter, one.time, one.batch, one.inputs, one.units, team));
@@ -104,12 +110,17 @@ int main(int argumentCount, char** arguments) {
     cases.push_back({one.name, 2.0 * static_cast<double>(one.rows * one.columns * one.terms), settings.threads, [product] { product->run(); }});
   }
   const GeneralCases general(*table, team, settings.filter, &cases);
+  std::unique_ptr<UpdateCases> updates;
+  if (settings.updates != nullptr) updates = std::make_unique<UpdateCases>(*table, team, settings.updates, &cases);
   const double peak = measure(cases, settings.rounds, 0.003, [table] { return 1e9 * table->calibration->multiplyAddRate(0.002); });
   std::printf("%s, %d thread%s, peak of one %.1f GFLOP/s\n", table->instructionSet, settings.threads, settings.threads == 1 ? "" : "s", peak * 1e-9);
   for (const Case& one : cases) {
     const double middle = median(one.seconds), best = *std::min_element(one.seconds.begin(), one.seconds.end());
     if (one.operations == 0) {
-      std::printf("  %-40s %10.4f ms (best %10.4f)\n", one.name.c_str(), middle * 1e3, best * 1e3);
+      std::printf("  %-52s %10.4f ms (best %10.4f)", one.name.c_str(), middle * 1e3, best * 1e3);
+      for (const Case& other : cases)
+        if (other.name == one.against) std::printf("  %5.2f times %s", middle / median(other.seconds), other.name.c_str());
+      std::printf("\n");
       continue;
     }
     std::printf("  %-40s %10.3f ms (best %10.3f)  %5.1f %% of the peak (best %5.1f)\n", one.name.c_str(), middle * 1e3, best * 1e3,

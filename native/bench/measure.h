@@ -24,6 +24,7 @@ struct Case {
   double operations;  // floating-point operations of one run, 0 where they are not the point
   int threads;
   std::function<void()> run;
+  std::string against = {};  // name of the case that its time is compared with
   std::vector<double> seconds = {};
 };
 
