@@ -12,6 +12,44 @@ bool sameOwner(const std::weak_ptr<Persistent>& a, const std::shared_ptr<Persist
   return !a.owner_before(b) && !b.owner_before(a);
 }
 
+// Whether some instruction of the loop writes what the buffer reads, or the buffer moves in the loop.
+bool changesIn(const Program& program, const Buffer& buffer, int32_t number) noexcept {
+  for (const Stride& stride : buffer.strides) {
+    if (stride.loop == number) return true;
+  }
+  const Reach read = reachOf(buffer, program.loops);
+  const Loop& loop = program.loops[static_cast<std::size_t>(number)];
+  const auto meets = [&](int32_t operand) {
+    if (operand < 0) return false;
+    const Buffer& other = program.buffers[static_cast<std::size_t>(operand)];
+    const Reach written = reachOf(other, program.loops);
+    return other.arena == buffer.arena && written.low < read.high && read.low < written.high;
+  };
+  for (int32_t index = loop.first; index < loop.end; ++index) {
+    const Instruction& instruction = program.instructions[static_cast<std::size_t>(index)];
+    for (const int32_t output : instruction.outputs) {
+      if (meets(output)) return true;
+    }
+    for (std::size_t input = 0; input < instruction.inputs.size() && input < 32; ++input) {
+      if ((instruction.kernel->consumes >> input & 1) != 0 && meets(instruction.inputs[input])) return true;
+    }
+  }
+  return false;
+}
+
+// The innermost of the loops around an instruction, as far out as none of the inputs in the mask changes.
+std::vector<int32_t> steadyLoops(const Program& program, const Instruction& instruction, uint32_t preparedInputs) {
+  std::vector<int32_t> steady;
+  for (auto loop = instruction.loops.rbegin(); loop != instruction.loops.rend(); ++loop) {
+    for (std::size_t input = 0; input < instruction.inputs.size() && input < 32; ++input) {
+      if ((preparedInputs >> input & 1) == 0 || instruction.inputs[input] < 0) continue;
+      if (changesIn(program, program.buffers[static_cast<std::size_t>(instruction.inputs[input])], *loop)) return steady;
+    }
+    steady.push_back(*loop);
+  }
+  return steady;
+}
+
 Status named(const Status& status, std::size_t index, const Kernel& kernel) noexcept {
   return Status::error(status.code, "instruction %zu (%s): %s", index, kernel.name, status.message);
 }
@@ -44,7 +82,8 @@ Status Execution::create(std::shared_ptr<const Program> program, int threads, st
         else prepared.persistent = false;
       }
     }
-    execution->preparedOf_.push_back(prepared);
+    if (prepared.wanted) prepared.steady = steadyLoops(*program, instruction, requirements.preparedInputs);
+    execution->preparedOf_.push_back(std::move(prepared));
     inputs = std::max(inputs, instruction.inputs.size());
     outputs = std::max(outputs, instruction.outputs.size());
   }
@@ -52,6 +91,7 @@ Status Execution::create(std::shared_ptr<const Program> program, int threads, st
   if (!status.isOk()) return status;
   execution->inputs_.resize(inputs);
   execution->outputs_.resize(outputs);
+  execution->iterations_.resize(program->loops.size());
   execution->program_ = std::move(program);
   *result = std::move(execution);
   return Status::ok();
@@ -73,6 +113,17 @@ bool Execution::isCurrent(const Prepared& prepared, const Step& step) const noex
   return true;
 }
 
+// The instruction after one: the first of the innermost loop that ends here and is not done, else the one that follows.
+std::size_t Execution::next(std::size_t index) noexcept {
+  for (const int32_t number : program_->instructions[index].endingLoops) {
+    const Loop& loop = program_->loops[static_cast<std::size_t>(number)];
+    int64_t& iteration = iterations_[static_cast<std::size_t>(number)];
+    if (++iteration < loop.count) return static_cast<std::size_t>(loop.first);
+    iteration = 0;
+  }
+  return index + 1;
+}
+
 Status Execution::run(const Step& step, Team& team, void* workspace) noexcept {
   noticeMemories(step);
   char* bases[arenaCount] = {nullptr, nullptr, nullptr, step.scratch, step.input, step.output};
@@ -85,19 +136,24 @@ Status Execution::run(const Step& step, Team& team, void* workspace) noexcept {
         pointers[index] = nullptr;
       } else {
         const Buffer& buffer = program_->buffers[static_cast<std::size_t>(operands[index])];
-        pointers[index] = bases[static_cast<int>(buffer.arena)] + buffer.offset * 4;
+        int64_t offset = buffer.offset;
+        for (const Stride& stride : buffer.strides) offset += stride.elements * iterations_[static_cast<std::size_t>(stride.loop)];
+        pointers[index] = bases[static_cast<int>(buffer.arena)] + offset * 4;
       }
     }
   };
 
-  for (std::size_t index = 0; index < program_->instructions.size(); ++index) {
+  std::fill(iterations_.begin(), iterations_.end(), 0);
+  for (std::size_t index = 0; index < program_->instructions.size(); index = next(index)) {
     if (team.stopping()) return Status::error(Code::stopped, "the stream was stopped");
     const Instruction& instruction = program_->instructions[index];
     place(instruction.inputs, inputs_);
     place(instruction.outputs, outputs_);
     Prepared& prepared = preparedOf_[index];
     const Call call{&signatures_[index], inputs_.data(), outputs_.data(), workspace, static_cast<char*>(prepared_.data()) + prepared.offset, &team};
-    if (prepared.wanted && !isCurrent(prepared, step)) {
+    const bool first = std::all_of(prepared.steady.begin(), prepared.steady.end(),
+                                   [&](int32_t loop) { return iterations_[static_cast<std::size_t>(loop)] == 0; });
+    if (prepared.wanted && first && !isCurrent(prepared, step)) {
       instruction.kernel->prepare(call);
       for (int arena = 0; arena < persistentArenas; ++arena) {
         if ((prepared.arenas >> arena & 1) != 0) prepared.versions[arena] = step.memories[arena]->version;

@@ -42,11 +42,14 @@ class Execution {
     bool persistent = false;  // it reads persistent arenas only, so that its result can be kept
     uint32_t arenas = 0;      // bit a: it reads persistent arena a
     uint64_t versions[persistentArenas] = {0, 0, 0};
+    // Loops around the instruction in which nothing it reads moves or is written: packed once for all their iterations.
+    std::vector<int32_t> steady;
   };
 
   Execution() = default;
   void noticeMemories(const Step& step) noexcept;
   bool isCurrent(const Prepared& prepared, const Step& step) const noexcept;
+  std::size_t next(std::size_t instruction) noexcept;
 
   std::shared_ptr<const Program> program_;
   std::vector<Signature> signatures_;
@@ -54,6 +57,7 @@ class Execution {
   Memory prepared_;
   int64_t workspaceBytes_ = 0;
   std::vector<void*> inputs_, outputs_;  // of the instruction that runs
+  std::vector<int64_t> iterations_;      // of each loop: how many it has behind it
   // The memories of the last run: others make all packed weights stale. Weak, so that disposing frees them.
   std::weak_ptr<Persistent> last_[persistentArenas];
 };

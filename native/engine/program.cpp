@@ -1,5 +1,6 @@
 #include "engine/program.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace mneme {
@@ -7,8 +8,8 @@ namespace mneme {
 namespace {
 
 constexpr int32_t magic = 0x6d6e656d;
-constexpr int32_t version = 1;
-constexpr int64_t headWords = 7 + arenaCount;
+constexpr int32_t version = 2;
+constexpr int64_t headWords = 8 + arenaCount;
 constexpr int64_t nameWords = 16;
 
 template <typename... Arguments>
@@ -34,27 +35,54 @@ class Reader {
   int64_t position_ = 0;
 };
 
-struct Range {
-  Arena arena;
-  int64_t begin, end;
-  Dtype dtype;
-};
-
-bool overlap(const Range& a, const Range& b) noexcept {
-  return a.arena == b.arena && a.begin < b.end && b.begin < a.end;
+// Every product of a stride and a count stays below 2^62, and a sum is given up before the next one where it leaves the arena.
+Status checkReach(const Buffer& buffer, int32_t number, const std::vector<Loop>& loops, const int64_t* elements) noexcept {
+  const int64_t limit = elements[static_cast<int>(buffer.arena)];
+  int64_t low = buffer.offset, high = buffer.offset + buffer.type.count();
+  for (const Stride& stride : buffer.strides) {
+    const int64_t move = stride.elements * (loops[static_cast<std::size_t>(stride.loop)].count - 1);
+    (move < 0 ? low : high) += move;
+    if (low < 0 || high > limit) return refuse("buffer %d leaves its arena while loop %d runs", number, stride.loop);
+  }
+  return Status::ok();
 }
-bool same(const Range& a, const Range& b) noexcept {
-  return a.arena == b.arena && a.begin == b.begin && a.end == b.end && a.dtype == b.dtype;
+
+// Where b lies to a, in all iterations. Both stay in their arena, so no difference exceeds 2^33.
+enum class Meeting { never, exactly, partly };
+
+Meeting meetingOf(const Buffer* a, const Buffer* b, const std::vector<Loop>& loops) noexcept {
+  if (a == nullptr || b == nullptr || a->arena != b->arena) return Meeting::never;
+  int64_t low = b->offset - a->offset, high = low;
+  const auto drift = [&](const Buffer& buffer, const Buffer& other, int64_t sign) {
+    for (const Stride& stride : buffer.strides) {
+      int64_t elements = stride.elements;
+      bool shared = false;
+      for (const Stride& its : other.strides) {
+        if (its.loop != stride.loop) continue;
+        elements -= its.elements;
+        shared = true;
+      }
+      if (shared && sign < 0) continue;  // counted already
+      const int64_t move = sign * elements * (loops[static_cast<std::size_t>(stride.loop)].count - 1);
+      (move < 0 ? low : high) += move;
+    }
+  };
+  drift(*b, *a, 1);
+  drift(*a, *b, -1);
+  const int64_t lengthOfA = a->type.count(), lengthOfB = b->type.count();
+  if (low >= lengthOfA || high <= -lengthOfB) return Meeting::never;
+  return low == 0 && high == 0 && lengthOfA == lengthOfB ? Meeting::exactly : Meeting::partly;
 }
 
 Status readBuffer(Reader& reader, int32_t number, const int64_t* elements, Buffer* buffer) noexcept {
-  const int32_t* words = reader.take(4);
+  const int32_t* words = reader.take(5);
   if (!words) return refuse("buffer %d is cut off", number);
-  const int32_t arena = words[0], offset = words[1], dtype = words[2], rank = words[3];
+  const int32_t arena = words[0], offset = words[1], dtype = words[2], rank = words[3], strides = words[4];
   if (arena < 0 || arena >= arenaCount) return refuse("buffer %d: no arena has the number %d", number, arena);
   if (dtype != 0 && dtype != 1) return refuse("buffer %d: no dtype has the number %d", number, dtype);
   if (rank < 1 || rank > maximumRank) return refuse("buffer %d: rank %d is not in 1 to %d", number, rank, maximumRank);
   if (offset < 0) return refuse("buffer %d: offset %d is negative", number, offset);
+  if (strides < 0 || strides > static_cast<int32_t>(maximumDepth)) return refuse("buffer %d: %d strides", number, strides);
   const int32_t* extents = reader.take(rank);
   if (!extents) return refuse("buffer %d is cut off", number);
   buffer->arena = static_cast<Arena>(arena);
@@ -72,6 +100,9 @@ Status readBuffer(Reader& reader, int32_t number, const int64_t* elements, Buffe
   if (offset + count > elements[arena]) {
     return refuse("buffer %d leaves its arena %d of %lld elements", number, arena, static_cast<long long>(elements[arena]));
   }
+  const int32_t* moves = reader.take(2 * int64_t{strides});
+  if (!moves) return refuse("buffer %d is cut off", number);
+  for (int32_t index = 0; index < strides; ++index) buffer->strides.push_back({moves[2 * index], moves[2 * index + 1]});
   return Status::ok();
 }
 
@@ -90,49 +121,45 @@ Status readOperands(const char* what, const int32_t* numbers, int32_t count, con
   return Status::ok();
 }
 
-std::vector<Range> rangesOf(const std::vector<int32_t>& operands, const std::vector<Buffer>& buffers) {
-  std::vector<Range> ranges;
-  for (const int32_t number : operands) {
-    if (number < 0) {
-      ranges.push_back({Arena::scratch, 0, 0, Dtype::f32});  // empty: overlaps nothing
-    } else {
-      const Buffer& buffer = buffers[static_cast<std::size_t>(number)];
-      ranges.push_back({buffer.arena, buffer.offset, buffer.offset + buffer.type.count(), buffer.type.dtype});
-    }
-  }
-  return ranges;
+// Null where an operand is absent.
+std::vector<const Buffer*> buffersOf(const std::vector<int32_t>& operands, const std::vector<Buffer>& buffers) {
+  std::vector<const Buffer*> result;
+  for (const int32_t number : operands) result.push_back(number < 0 ? nullptr : &buffers[static_cast<std::size_t>(number)]);
+  return result;
 }
 
 bool hasBit(uint32_t mask, std::size_t index) noexcept { return index < 32 && (mask >> index & 1) != 0; }
 
 // Notes which arenas are used and written, and refuses operands that overlap where they must not.
-Status checkOverlap(const std::vector<Buffer>& buffers, Instruction* instruction, uint32_t* uses) {
+Status checkOverlap(Program* program, Instruction* instruction) {
   const Kernel& kernel = *instruction->kernel;
-  const std::vector<Range> inputs = rangesOf(instruction->inputs, buffers);
-  const std::vector<Range> outputs = rangesOf(instruction->outputs, buffers);
-  const auto present = [](const Range& range) { return range.end > range.begin; };
+  const std::vector<const Buffer*> inputs = buffersOf(instruction->inputs, program->buffers);
+  const std::vector<const Buffer*> outputs = buffersOf(instruction->outputs, program->buffers);
+  const auto meeting = [&](const Buffer* a, const Buffer* b) { return meetingOf(a, b, program->loops); };
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!present(inputs[i])) continue;
-    *uses |= 1u << static_cast<int>(inputs[i].arena);
+    if (!inputs[i]) continue;
+    program->uses |= 1u << static_cast<int>(inputs[i]->arena);
     if (!hasBit(kernel.consumes, i)) continue;
-    instruction->writes |= 1u << static_cast<int>(inputs[i].arena);
+    instruction->writes |= 1u << static_cast<int>(inputs[i]->arena);
     for (std::size_t other = 0; other < inputs.size(); ++other) {
-      if (other != i && overlap(inputs[i], inputs[other])) {
+      if (other != i && meeting(inputs[i], inputs[other]) != Meeting::never) {
         return refuse("input %zu is overwritten and overlaps input %zu", i, other);
       }
     }
   }
   for (std::size_t o = 0; o < outputs.size(); ++o) {
-    if (!present(outputs[o])) continue;
-    if (outputs[o].arena == Arena::input) return refuse("output %zu lies in the input arena", o);
-    *uses |= 1u << static_cast<int>(outputs[o].arena);
-    instruction->writes |= 1u << static_cast<int>(outputs[o].arena);
+    if (!outputs[o]) continue;
+    if (outputs[o]->arena == Arena::input) return refuse("output %zu lies in the input arena", o);
+    program->uses |= 1u << static_cast<int>(outputs[o]->arena);
+    instruction->writes |= 1u << static_cast<int>(outputs[o]->arena);
     for (std::size_t other = 0; other < o; ++other) {
-      if (overlap(outputs[o], outputs[other])) return refuse("outputs %zu and %zu overlap", other, o);
+      if (meeting(outputs[o], outputs[other]) != Meeting::never) return refuse("outputs %zu and %zu overlap", other, o);
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!overlap(outputs[o], inputs[i])) continue;
-      if (hasBit(kernel.inPlace, i) && !hasBit(kernel.consumes, i) && same(outputs[o], inputs[i])) continue;
+      const Meeting met = meeting(outputs[o], inputs[i]);
+      if (met == Meeting::never) continue;
+      const bool same = met == Meeting::exactly && outputs[o]->type.dtype == inputs[i]->type.dtype;
+      if (same && hasBit(kernel.inPlace, i) && !hasBit(kernel.consumes, i)) continue;
       return refuse("output %zu overlaps input %zu", o, i);
     }
   }
@@ -160,7 +187,70 @@ Status readInstruction(Reader& reader, const std::vector<const Kernel*>& names, 
   Requirements requirements;
   status = instruction->kernel->verify(signatureOf(*instruction, 1), &requirements);
   if (!status.isOk()) return status;
-  status = checkOverlap(program->buffers, instruction, &program->uses);
+  return status;
+}
+
+Status readLoop(Reader& reader, int32_t number, int64_t instructions, std::vector<Loop>* loops, std::vector<int32_t>* around) {
+  const int32_t* words = reader.take(3);
+  if (!words) return refuse("loop %d is cut off", number);
+  const int32_t first = words[0], end = words[1], count = words[2];
+  if (first < 0 || end <= first || end > instructions) {
+    return refuse("loop %d runs from instruction %d to %d of %lld", number, first, end, static_cast<long long>(instructions));
+  }
+  if (count < 1) return refuse("loop %d runs %d times", number, count);
+  if (!loops->empty() && first < loops->back().first) return refuse("loop %d begins before the loop in front of it", number);
+  const auto outer = [&](int32_t index) -> const Loop& { return (*loops)[static_cast<std::size_t>(index)]; };
+  while (!around->empty() && outer(around->back()).end <= first) around->pop_back();
+  if (!around->empty() && end > outer(around->back()).end) return refuse("loop %d ends after the loop around it", number);
+  if (around->size() == maximumDepth) return refuse("loop %d lies in more than %zu others", number, maximumDepth - 1);
+  int64_t runs = count;
+  for (const int32_t index : *around) runs *= outer(index).count;  // of those around it: at most maximumRuns
+  if (runs > maximumRuns) return refuse("loop %d would run %lld times in one step", number, static_cast<long long>(runs));
+  loops->push_back({first, end, count});
+  around->push_back(number);
+  return Status::ok();
+}
+
+// Loops, and what they mean for buffers: everything that could not be checked before they were known.
+Status readLoops(Reader& reader, int32_t count, Program* program) {
+  std::vector<int32_t> around;
+  for (int32_t index = 0; index < count; ++index) {
+    const Status status = readLoop(reader, index, static_cast<int64_t>(program->instructions.size()), &program->loops, &around);
+    if (!status.isOk()) return status;
+    const Loop& loop = program->loops.back();
+    for (int32_t inside = loop.first; inside < loop.end; ++inside) {
+      program->instructions[static_cast<std::size_t>(inside)].loops.push_back(index);
+    }
+    auto& ending = program->instructions[static_cast<std::size_t>(loop.end - 1)].endingLoops;
+    ending.insert(ending.begin(), index);
+  }
+  for (std::size_t number = 0; number < program->buffers.size(); ++number) {
+    const Buffer& buffer = program->buffers[number];
+    int32_t before = -1;
+    for (const Stride& stride : buffer.strides) {
+      if (stride.loop < 0 || stride.loop >= count) return refuse("buffer %zu moves in loop %d, which is none", number, stride.loop);
+      if (stride.loop <= before) return refuse("buffer %zu: its loops do not stand in order", number);
+      before = stride.loop;
+    }
+    const Status status = checkReach(buffer, static_cast<int32_t>(number), program->loops, program->elements);
+    if (!status.isOk()) return status;
+  }
+  return Status::ok();
+}
+
+Status checkInstruction(Program* program, Instruction* instruction) {
+  for (const auto* operands : {&instruction->inputs, &instruction->outputs}) {
+    for (const int32_t number : *operands) {
+      if (number < 0) continue;
+      for (const Stride& stride : program->buffers[static_cast<std::size_t>(number)].strides) {
+        const auto& loops = instruction->loops;
+        if (std::find(loops.begin(), loops.end(), stride.loop) == loops.end()) {
+          return refuse("buffer %d moves in loop %d, which is another one", number, stride.loop);
+        }
+      }
+    }
+  }
+  const Status status = checkOverlap(program, instruction);
   program->writes |= instruction->writes;
   return status;
 }
@@ -178,12 +268,24 @@ Status readPorts(Reader& reader, const char* what, int32_t count, Arena arena, c
     if (buffers[static_cast<std::size_t>(number)].arena != arena) {
       return refuse("%s port %d: buffer %d lies in another arena", what, index, number);
     }
+    if (!buffers[static_cast<std::size_t>(number)].strides.empty()) {
+      return refuse("%s port %d: buffer %d moves", what, index, number);
+    }
     ports->push_back(number);
   }
   return Status::ok();
 }
 
 }  // namespace
+
+Reach reachOf(const Buffer& buffer, const std::vector<Loop>& loops) noexcept {
+  Reach reach{buffer.offset, buffer.offset + buffer.type.count()};
+  for (const Stride& stride : buffer.strides) {
+    const int64_t move = stride.elements * (loops[static_cast<std::size_t>(stride.loop)].count - 1);
+    (move < 0 ? reach.low : reach.high) += move;
+  }
+  return reach;
+}
 
 Signature signatureOf(const Instruction& instruction, int threads) noexcept {
   const auto size = [](const auto& values) { return static_cast<int64_t>(values.size()); };
@@ -232,8 +334,15 @@ Status Program::load(Span<const int32_t> words, const KernelTable& kernels, std:
     }
     program->instructions.push_back(std::move(instruction));
   }
-  Status status = readPorts(reader, "input", head[5], Arena::input, program->buffers, &program->inputPorts);
-  if (status.isOk()) status = readPorts(reader, "output", head[6], Arena::output, program->buffers, &program->outputPorts);
+  Status status = readLoops(reader, head[5], program.get());
+  if (!status.isOk()) return status;
+  for (std::size_t index = 0; index < program->instructions.size(); ++index) {
+    Instruction& instruction = program->instructions[index];
+    status = checkInstruction(program.get(), &instruction);
+    if (!status.isOk()) return refuse("instruction %zu (%s): %s", index, instruction.kernel->name, status.message);
+  }
+  status = readPorts(reader, "input", head[6], Arena::input, program->buffers, &program->inputPorts);
+  if (status.isOk()) status = readPorts(reader, "output", head[7], Arena::output, program->buffers, &program->outputPorts);
   if (!status.isOk()) return status;
   if (reader.remaining() != 0) {
     return refuse("%lld words follow the last port", static_cast<long long>(reader.remaining()));

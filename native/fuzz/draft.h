@@ -14,6 +14,7 @@ struct Draft {
   struct Buffer {
     int32_t arena, offset, dtype;
     Words shape;
+    Words strides{};  // loop and elements in turn
   };
   struct Instruction {
     int32_t name;
@@ -23,6 +24,7 @@ struct Draft {
   std::vector<std::array<int32_t, 16>> names;
   std::vector<Buffer> buffers;
   std::vector<Instruction> instructions;
+  std::vector<std::array<int32_t, 3>> loops;  // first, end, count
   Words inputPorts, outputPorts;
 
   // False where the words cannot be taken apart; what they mean is not looked at.

@@ -41,11 +41,12 @@ Words Mutator::mutate(const Words& program, const Words& other) {
 }
 
 void Mutator::mutateDraft(Draft* draft, const Draft& other) {
-  switch (below(10)) {
+  switch (below(11)) {
     case 0: case 1: case 2: return mutateBuffer(draft);
     case 3: case 4: case 5: case 6: return mutateInstruction(draft);
     case 7: return splice(draft, other);
-    case 8: draft->elements[below(6)] = tempting(); return;
+    case 8: return mutateLoops(draft);
+    case 9: draft->elements[below(6)] = tempting(); return;
     default: {
       Words& ports = chance(2) ? draft->inputPorts : draft->outputPorts;
       if (ports.empty() || chance(3)) ports.push_back(static_cast<int32_t>(below(draft->buffers.size() + 1)));
@@ -59,7 +60,7 @@ void Mutator::mutateBuffer(Draft* draft) {
   if (draft->buffers.empty()) return;
   Draft::Buffer& buffer = draft->buffers[below(draft->buffers.size())];
   const Draft::Buffer& model = draft->buffers[below(draft->buffers.size())];
-  switch (below(9)) {
+  switch (below(10)) {
     case 0: buffer.arena = chance(8) ? tempting() : static_cast<int32_t>(below(6)); return;
     case 1: buffer.offset = chance(3) ? tempting() : model.offset; return;
     case 2: buffer.dtype = chance(8) ? tempting() : 1 - buffer.dtype; return;
@@ -69,6 +70,18 @@ void Mutator::mutateBuffer(Draft* draft) {
       const auto at = static_cast<std::ptrdiff_t>(below(buffer.shape.size() + 1));
       if (chance(2) || buffer.shape.empty()) buffer.shape.insert(buffer.shape.begin() + at, chance(2) ? 1 : tempting());
       else buffer.shape.erase(buffer.shape.begin() + std::min<std::ptrdiff_t>(at, static_cast<std::ptrdiff_t>(buffer.shape.size()) - 1));
+      return;
+    }
+    case 6: {
+      Words& strides = buffer.strides;
+      if (strides.empty() || chance(4)) {
+        strides.push_back(static_cast<int32_t>(below(draft->loops.size() + 1)));
+        strides.push_back(chance(2) ? tempting() : static_cast<int32_t>(below(40)) - 20);
+      } else if (chance(3)) {
+        strides.resize(strides.size() - 2);
+      } else {
+        strides[below(strides.size())] = chance(2) ? tempting() : static_cast<int32_t>(below(40)) - 20;
+      }
       return;
     }
     default: {
@@ -82,6 +95,19 @@ void Mutator::mutateBuffer(Draft* draft) {
       for (Draft::Buffer& each : draft->buffers) std::replace(each.shape.begin(), each.shape.end(), before, after);
     }
   }
+}
+
+void Mutator::mutateLoops(Draft* draft) {
+  auto& loops = draft->loops;
+  if (loops.empty() || chance(4)) {
+    const auto first = static_cast<int32_t>(below(draft->instructions.size() + 1));
+    const auto length = static_cast<int32_t>(below(draft->instructions.size() + 1));
+    loops.insert(loops.begin() + static_cast<std::ptrdiff_t>(below(loops.size() + 1)), {first, first + length, static_cast<int32_t>(below(4) + 1)});
+    return;
+  }
+  const std::size_t at = below(loops.size());
+  if (chance(4)) loops.erase(loops.begin() + static_cast<std::ptrdiff_t>(at));
+  else loops[at][below(3)] = chance(3) ? tempting() : static_cast<int32_t>(below(draft->instructions.size() + 2));
 }
 
 void Mutator::mutateInstruction(Draft* draft) {
@@ -137,6 +163,7 @@ void Mutator::splice(Draft* draft, const Draft& other) {
     for (int32_t& operand : *operands) {
       if (operand < 0 || operand >= static_cast<int32_t>(other.buffers.size())) continue;
       draft->buffers.push_back(other.buffers[static_cast<std::size_t>(operand)]);
+      if (draft->loops.empty()) draft->buffers.back().strides.clear();
       operand = static_cast<int32_t>(draft->buffers.size()) - 1;
     }
   }

@@ -23,6 +23,7 @@ class Mutator {
  private:
   void mutateDraft(Draft* draft, const Draft& other);
   void mutateBuffer(Draft* draft);
+  void mutateLoops(Draft* draft);
   void mutateInstruction(Draft* draft);
   void mutateAttributes(Words* words);
   void splice(Draft* draft, const Draft& other);

@@ -22,6 +22,7 @@ namespace {
 // What is run is small enough that a hundred thousand of them take minutes: verification itself has no such limits.
 constexpr int64_t mostElements = 1 << 14;       // of all arenas together
 constexpr int64_t mostWork = int64_t{1} << 24;  // elements touched, very roughly
+constexpr int64_t mostRuns = 64;                // of an instruction in loops
 constexpr int64_t mostBytes = int64_t{64} << 20;
 
 [[noreturn]] void fail(const char* what, const std::string& detail) {
@@ -172,8 +173,9 @@ struct Tapes {
 Tapes tapesOf(const Program& program) {
   constexpr std::size_t written = 3, read = 8;  // by `recurrent`, by `recurrentGradient`
   const auto isCalled = [](const Instruction& instruction, const char* name) { return std::strcmp(instruction.kernel->name, name) == 0; };
-  const auto overlap = [](const Buffer& a, const Buffer& b) {
-    return a.arena == b.arena && a.offset < b.offset + b.type.count() && b.offset < a.offset + a.type.count();
+  const auto overlap = [&](const Buffer& a, const Buffer& b) {
+    const Reach first = reachOf(a, program.loops), second = reachOf(b, program.loops);
+    return a.arena == b.arena && first.low < second.high && second.low < first.high;
   };
   const auto sameType = [](const OperandType& a, const OperandType& b) {
     return a.dtype == b.dtype && a.rank == b.rank && std::memcmp(a.shape, b.shape, sizeof a.shape) == 0;
@@ -184,6 +186,7 @@ Tapes tapesOf(const Program& program) {
     const int32_t number = writer.outputs[written];
     const Buffer& tape = program.buffers[static_cast<std::size_t>(number)];
     tapes.buffers.push_back(&tape);
+    if (!tape.strides.empty()) tapes.readByOthers = true;  // one in each iteration
     for (const Instruction& other : program.instructions) {
       const bool isGradient = isCalled(other, "recurrentGradient") && other.words == writer.words &&
                               std::equal(writer.inputTypes.begin(), writer.inputTypes.begin() + 3, other.inputTypes.begin(), sameType);
@@ -297,7 +300,10 @@ bool isSmall(const Program& program) {
         for (int axis = 0; axis < type.rank; ++axis) longest = std::max<int64_t>(longest, type.shape[axis]);
       }
     }
-    work += touched * std::max<int64_t>(longest, static_cast<int64_t>(instruction.words.size()) / 6);
+    int64_t runs = 1;
+    for (const int32_t loop : instruction.loops) runs *= program.loops[static_cast<std::size_t>(loop)].count;
+    if (runs > mostRuns) return false;
+    work += runs * touched * std::max<int64_t>(longest, static_cast<int64_t>(instruction.words.size()) / 6);
   }
   return work <= mostWork;
 }

@@ -91,6 +91,7 @@ enum : int32_t { parameters, updater, state, scratch, input, output };
 struct Builder {
   struct Range {
     int32_t arena, offset, count;
+    std::vector<int32_t> strides{};  // loop and elements in turn
   };
   struct Step {
     const char* name;
@@ -99,10 +100,11 @@ struct Builder {
   std::vector<int32_t> elements{16, 16, 16, 16, 16, 16};
   std::vector<Range> buffers;
   std::vector<Step> steps;
+  std::vector<std::vector<int32_t>> loops;  // first, end, count
   std::vector<int32_t> inputPorts, outputPorts;
 
   std::vector<int32_t> words() const {
-    std::vector<int32_t> all{0x6d6e656d, 1, size(steps), size(buffers), size(steps), size(inputPorts), size(outputPorts)};
+    std::vector<int32_t> all{0x6d6e656d, 2, size(steps), size(buffers), size(steps), size(loops), size(inputPorts), size(outputPorts)};
     append(all, elements);
     for (const Step& step : steps) {
       char name[64] = {0};
@@ -111,13 +113,17 @@ struct Builder {
       std::memcpy(packedName, name, 64);
       all.insert(all.end(), packedName, packedName + 16);
     }
-    for (const Range& range : buffers) append(all, {range.arena, range.offset, 0, 1, range.count});
+    for (const Range& range : buffers) {
+      append(all, {range.arena, range.offset, 0, 1, size(range.strides) / 2, range.count});
+      append(all, range.strides);
+    }
     for (int32_t index = 0; index < size(steps); ++index) {
       const Step& step = steps[static_cast<std::size_t>(index)];
       append(all, {index, size(step.inputs), size(step.outputs), 0});
       append(all, step.inputs);
       append(all, step.outputs);
     }
+    for (const auto& loop : loops) append(all, loop);
     append(all, inputPorts);
     append(all, outputPorts);
     return all;

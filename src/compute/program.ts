@@ -19,6 +19,22 @@ export interface BufferSpecification {
   readonly offset: number;
   readonly shape: Shape;
   readonly dtype: Exclude<Dtype, 'f64'>;
+  /** How it moves while loops run, each loop once at most; it stays where it is in all others. */
+  readonly strides?: readonly Stride[];
+}
+
+/** A buffer lies `elements` further (before, if negative) in each iteration of a loop than in the one before. */
+export interface Stride {
+  /** Its number in `Program.loops`. */
+  readonly loop: number;
+  readonly elements: number;
+}
+
+/** The instructions from `first` up to `end`, without that one, run `count` times. */
+export interface Loop {
+  readonly first: number;
+  readonly end: number;
+  readonly count: number;
 }
 
 /** One operation with its buffers fixed; -1 stands for an optional operand that is absent. */
@@ -43,6 +59,8 @@ export interface Program {
   readonly name: string;
   readonly buffers: readonly BufferSpecification[];
   readonly instructions: readonly Instruction[];
+  /** By their first instruction, outer ones before those inside of them; two are apart, or one lies in the other. */
+  readonly loops?: readonly Loop[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /** Elements each arena must have. */

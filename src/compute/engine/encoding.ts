@@ -1,9 +1,9 @@
 /** A program as the words that the native engine reads; `native/engine/program.h` has the layout. */
 import { MnemeError, printGibibytes } from '../../errors.js';
-import { arenas, type BufferSpecification, type Instruction, type Program } from '../program.js';
+import { arenas, type BufferSpecification, type Instruction, type Loop, type Program } from '../program.js';
 
 const magic = 0x6d6e656d;
-const version = 1;
+const version = 2;
 const nameBytes = 64;
 const largestArena = 2 ** 31 - 1;
 const dtypes = { f32: 0, i32: 1 } as const;
@@ -25,6 +25,7 @@ export function encodeProgram(program: Program): Int32Array {
       );
     }
   }
+  const { loops = [] } = program;
   const names = [...new Set(program.instructions.map((instruction) => instruction.operation))];
   return Int32Array.from([
     magic,
@@ -32,6 +33,7 @@ export function encodeProgram(program: Program): Int32Array {
     names.length,
     program.buffers.length,
     program.instructions.length,
+    loops.length,
     program.inputs.length,
     program.outputs.length,
     ...arenas.map((arena) => program.sizes[arena]),
@@ -40,6 +42,7 @@ export function encodeProgram(program: Program): Int32Array {
     ...program.instructions.flatMap((instruction) =>
       instructionWords(instruction, names.indexOf(instruction.operation)),
     ),
+    ...loops.flatMap(loopWords),
     ...program.inputs.map((port) => port.buffer),
     ...program.outputs.map((port) => port.buffer),
   ]);
@@ -58,9 +61,12 @@ function nameWords(name: string): number[] {
   return Array.from({ length: nameBytes / 4 }, (_, word) => view.getInt32(4 * word, true));
 }
 
-function bufferWords({ arena, offset, dtype, shape }: BufferSpecification): number[] {
-  return [arenas.indexOf(arena), offset, dtypes[dtype], shape.length, ...shape];
+function bufferWords({ arena, offset, dtype, shape, strides = [] }: BufferSpecification): number[] {
+  const moves = strides.flatMap(({ loop, elements }) => [loop, elements]);
+  return [arenas.indexOf(arena), offset, dtypes[dtype], shape.length, strides.length, ...shape, ...moves];
 }
+
+const loopWords = ({ first, end, count }: Loop): number[] => [first, end, count];
 
 function instructionWords({ inputs, outputs, words }: Instruction, name: number): number[] {
   return [name, inputs.length, outputs.length, words.length, ...inputs, ...outputs, ...words];

@@ -3,11 +3,19 @@
  * the program later, or lets it answer differently when it is read twice, changes nothing of what was verified.
  */
 import { isTypedArray, MnemeError, printValue } from '../../errors.js';
-import { arenas, type BufferSpecification, type Instruction, type Port, type Program } from '../program.js';
+import {
+  arenas,
+  type BufferSpecification,
+  type Instruction,
+  type Loop,
+  type Port,
+  type Program,
+  type Stride,
+} from '../program.js';
 
 /** @throws {MnemeError} `invalid-program`: which part has another form, expected and got */
 export function copyOfProgram(program: Program): Program {
-  const { name, buffers, instructions, inputs, outputs, sizes, cost, names } = objectOf(program, 'a program');
+  const { name, buffers, instructions, loops, inputs, outputs, sizes, cost, names } = objectOf(program, 'a program');
   const own = stringOf(name, 'its name');
   const where = (what: string) => `program '${own}': ${what}`;
   const known = objectOf(sizes, where('sizes'));
@@ -15,6 +23,7 @@ export function copyOfProgram(program: Program): Program {
     name: own,
     buffers: listOf(buffers, where('buffers'), bufferOf),
     instructions: listOf(instructions, where('instructions'), instructionOf),
+    ...(loops === undefined ? {} : { loops: listOf(loops, where('loops'), loopOf) }),
     inputs: listOf(inputs, where('inputs'), portOf),
     outputs: listOf(outputs, where('outputs'), portOf),
     sizes: Object.fromEntries(
@@ -33,12 +42,27 @@ function frozen<Kind extends object>(value: Kind): Kind {
 }
 
 function bufferOf(value: unknown, where: string): BufferSpecification {
-  const { arena, offset, dtype, shape } = objectOf(value as BufferSpecification, where);
+  const { arena, offset, dtype, shape, strides } = objectOf(value as BufferSpecification, where);
   return {
     arena: stringOf(arena, `${where}, arena`) as BufferSpecification['arena'],
     offset: wordOf(offset, `${where}, offset`),
     dtype: stringOf(dtype, `${where}, dtype`) as BufferSpecification['dtype'],
     shape: listOf(shape, `${where}, shape`, wordOf),
+    ...(strides === undefined ? {} : { strides: listOf(strides, `${where}, strides`, strideOf) }),
+  };
+}
+
+function strideOf(value: unknown, where: string): Stride {
+  const { loop, elements } = objectOf(value as Stride, where);
+  return { loop: wordOf(loop, `${where}, loop`), elements: wordOf(elements, `${where}, elements`) };
+}
+
+function loopOf(value: unknown, where: string): Loop {
+  const { first, end, count } = objectOf(value as Loop, where);
+  return {
+    first: wordOf(first, `${where}, first`),
+    end: wordOf(end, `${where}, end`),
+    count: wordOf(count, `${where}, count`),
   };
 }
 

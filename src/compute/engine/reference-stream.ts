@@ -1,7 +1,7 @@
 /** A stream of the reference engine: a queue on the main thread that lets the event loop run between steps. */
 import { MnemeError, printValue, requireArgument } from '../../errors.js';
 import { operations } from '../operations/index.js';
-import type { Arena, BufferSpecification, Port, Program } from '../program.js';
+import type { Arena, BufferSpecification, Instruction, Port, Program } from '../program.js';
 import { elementCount, isNumericArray, type NumericArray, type Tensor } from '../tensor.js';
 import type { Memory, Outputs, Stream, Submission } from './engine.js';
 import { ReferenceMemory, ReferenceProgram, zeros } from './reference-handles.js';
@@ -94,27 +94,50 @@ export class ReferenceStream implements Stream {
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Runs all instructions; in single precision, each one's results are rounded. */
+/** Runs all instructions, loops again and again; in single precision, each one's results are rounded. */
 function run(program: Program, all: Arenas, precision: Precision): void {
+  const { instructions, buffers, loops = [] } = program;
+  const iterations = loops.map(() => 0);
   const operand = (number: number) => {
-    const buffer = program.buffers[number];
-    return buffer && { dtype: buffer.dtype, shape: buffer.shape, data: rangeOf(all, buffer) };
+    const buffer = buffers[number];
+    return buffer && { dtype: buffer.dtype, shape: buffer.shape, data: rangeOf(all, buffer, iterations) };
   };
-  for (const { operation, inputs, outputs, attributes } of program.instructions) {
+  const runOne = ({ operation, inputs, outputs, attributes }: Instruction) => {
     const results = outputs.map(operand);
     operations.get(operation)!.reference({ inputs: inputs.map(operand), outputs: results, attributes });
-    if (precision === 'f64') continue;
+    if (precision === 'f64') return;
     for (const result of results) {
       if (result?.dtype !== 'f32') continue;
       for (let index = 0; index < result.data.length; index++) result.data[index] = Math.fround(result.data[index]!);
+    }
+  };
+  for (let index = 0; index < instructions.length; ) {
+    runOne(instructions[index]!);
+    index++;
+    // Of the loops that end here, the innermost that is not done begins anew.
+    for (let loop = loops.length - 1; loop >= 0; loop--) {
+      const { first, end, count } = loops[loop]!;
+      if (end !== index) continue;
+      iterations[loop]!++;
+      if (iterations[loop]! < count) {
+        index = first;
+        break;
+      }
+      iterations[loop] = 0;
     }
   }
 }
 
 const bufferOf = (program: Program, port: Port): BufferSpecification => program.buffers[port.buffer]!;
 
-const rangeOf = (all: Arenas, { arena, offset, shape }: BufferSpecification): Float64Array =>
-  all[arena].subarray(offset, offset + elementCount(shape));
+function rangeOf(
+  all: Arenas,
+  { arena, offset, shape, strides = [] }: BufferSpecification,
+  iterations: readonly number[] = [],
+): Float64Array {
+  const start = strides.reduce((place, { loop, elements }) => place + elements * iterations[loop]!, offset);
+  return all[arena].subarray(start, start + elementCount(shape));
+}
 
 function makeOutput({ dtype, shape }: BufferSpecification, repeat: number, precision: Precision): Tensor {
   const full = repeat === 1 ? shape : [repeat, ...shape];

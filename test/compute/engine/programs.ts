@@ -4,6 +4,7 @@ import {
   arenas,
   type BufferSpecification,
   type Instruction,
+  type Loop,
   type Port,
   type Program,
 } from '../../../src/compute/program.js';
@@ -13,16 +14,18 @@ interface Parts {
   readonly name?: string;
   readonly buffers: readonly BufferSpecification[];
   readonly instructions: readonly Instruction[];
+  readonly loops?: readonly Loop[];
   readonly inputs?: readonly Port[];
   readonly outputs?: readonly Port[];
 }
 
 /** A program whose arenas are as large as its buffers reach. */
-export function programOf({ name = 'test', buffers, instructions, inputs = [], outputs = [] }: Parts): Program {
+export function programOf({ name = 'test', buffers, instructions, loops, inputs = [], outputs = [] }: Parts): Program {
   const sizes = Object.fromEntries(arenas.map((arena) => [arena, 0])) as Record<Arena, number>;
   for (const { arena, offset, shape } of buffers) sizes[arena] = Math.max(sizes[arena], offset + elementCount(shape));
   const cost = { flops: 0, bytes: 0, scratchWithoutReuse: 0 };
-  return { name, buffers, instructions, inputs, outputs, sizes, cost, names: buffers.map((_, index) => `%${index}`) };
+  const names = buffers.map((_, index) => `%${index}`);
+  return { name, buffers, instructions, ...(loops ? { loops } : {}), inputs, outputs, sizes, cost, names };
 }
 
 export const buffer = (
@@ -59,6 +62,22 @@ export const counter = (): Program =>
     buffers: [buffer('state', [1], 0, 'i32'), buffer('output', [1], 0, 'i32')],
     instructions: [instruction('increment', [0], [1], { by: 1 }, [1]), instruction('assign', [1, -1], [0])],
     outputs: [{ name: 'count', buffer: 1 }],
+  });
+
+/** Pairs of `x` [6] in the opposite order: a loop over buffers that move towards each other. */
+export const running = (): Program =>
+  programOf({
+    name: 'running',
+    buffers: [
+      { ...buffer('input', [2]), strides: [{ loop: 0, elements: 2 }] },
+      buffer('input', [6]),
+      { ...buffer('output', [2], 4), strides: [{ loop: 0, elements: -2 }] },
+      buffer('output', [6]),
+    ],
+    instructions: [instruction('assign', [0, -1], [2])],
+    loops: [{ first: 0, end: 1, count: 3 }],
+    inputs: [{ name: 'x', buffer: 1 }],
+    outputs: [{ name: 'y', buffer: 3 }],
   });
 
 /** Rows of a table in `parameters`; `limit` is what the port says of its ids. */
