@@ -18,33 +18,50 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
       `gradients: the loss must be one f32 number, got ${loss.dtype} ${printShape(loss.shape)}. Reduce it first.`,
     );
   }
-  const nodes = nodesBetween(loss, wrt);
-  const flowing = new Map<Value, Value[]>([[loss, [filled(1, loss.shape)]]]);
-  const gradientOf = (value: Value | undefined): Value | undefined => {
-    const parts = value && flowing.get(value);
-    if (!parts) return undefined;
-    return parts.length === 1 ? parts[0] : map((...terms) => terms.reduce((sum, term) => sum.add(term)), ...parts);
-  };
+  const parts = pullback([loss], [filled(1, loss.shape)], wrt);
+  return wrt.map((value, index) => sumOf(parts[index]!) ?? filled(0, value.shape));
+}
+
+/**
+ * The vector-Jacobian product: what flows back into each of the values when `upstream` flows into the outputs, as the terms
+ * of a sum. Where nothing arrives there are none.
+ *
+ * @throws {MnemeError} `invalid-argument` if an operation on the way has no gradient
+ * @example
+ * const [partsOfKernel] = pullback([hidden], [dHidden], [kernel]);
+ */
+export function pullback(outputs: readonly Value[], upstream: readonly Value[], wrt: readonly Value[]): Value[][] {
+  const nodes = nodesBetween(outputs, wrt);
+  const flowing = new Map<Value, Value[]>();
+  const flow = (value: Value, part: Value) => flowing.set(value, [...(flowing.get(value) ?? []), part]);
+  for (const [index, output] of outputs.entries()) flow(output, upstream[index]!);
+  const gradientOf = (value: Value | undefined) => value && sumOf(flowing.get(value) ?? []);
   for (const node of [...nodes].sort((a, b) => b.depth - a.depth)) {
-    const upstream = node.outputs.map(gradientOf);
-    if (!node.operation || upstream.every((value) => value === undefined)) continue;
+    if (!node.operation) continue;
+    const arriving = node.outputs.map(gradientOf);
+    if (arriving.every((value) => value === undefined)) continue;
     const wanted = node.inputs.map((input) => input !== undefined && input.dtype === 'f32' && nodes.has(input.node));
     if (!wanted.includes(true)) continue;
     if (!node.operation.gradient) {
       throw new MnemeError('invalid-argument', `gradients: ${node.operation.name} has no gradient.`);
     }
-    const results = node.operation.gradient(node, upstream, wanted);
+    const results = node.operation.gradient(node, arriving, wanted);
     for (const [index, input] of node.inputs.entries()) {
       const result = results[index];
       if (!input || !result || !wanted[index]) continue;
-      flowing.set(input, [...(flowing.get(input) ?? []), result]);
+      flow(input, result);
     }
   }
-  return wrt.map((value) => gradientOf(value) ?? filled(0, value.shape));
+  return wrt.map((value) => flowing.get(value) ?? []);
 }
 
-/** The nodes on the way from the values to the loss. */
-function nodesBetween(loss: Value, wrt: readonly Value[]): Set<Node> {
+/** The sum of the terms, undefined where there are none. */
+export function sumOf(terms: readonly Value[]): Value | undefined {
+  return terms.length < 2 ? terms[0] : map((...each) => each.reduce((sum, term) => sum.add(term)), ...terms);
+}
+
+/** The nodes on the way from the values to the outputs. */
+function nodesBetween(outputs: readonly Value[], wrt: readonly Value[]): Set<Node> {
   const targets = new Set(wrt.map((value) => value.node));
   const seen = new Map<Node, boolean>();
   const visit = (node: Node): boolean => {
@@ -55,6 +72,6 @@ function nodesBetween(loss: Value, wrt: readonly Value[]): Set<Node> {
     seen.set(node, reaches);
     return reaches;
   };
-  visit(loss.node);
+  for (const output of outputs) visit(output.node);
   return new Set([...seen].flatMap(([node, reaches]) => (reaches ? [node] : [])));
 }

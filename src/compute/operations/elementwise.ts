@@ -9,7 +9,7 @@ import {
   type Expression,
   encode,
   floatBits,
-  simplify,
+  simplifyAll,
   variable,
 } from '../expression.js';
 import { makeNode, type Node, type Operation, reshape, type Specification, type Value } from '../graph.js';
@@ -153,27 +153,31 @@ function inputGradients(
   const inputs = node.inputs as readonly Value[];
   const values = [...inputs, ...upstream];
   const stretches = inputs.map((input) => stretchOf('gradient', input.shape, shape));
-  const expressions = inputs.map((_, index) => {
-    const expression = wanted[index] ? simplify(gradientOf(index)) : constant(0);
+  // Equal ones become one and the same object.
+  const simplified = simplifyAll(inputs.map((_, index) => (wanted[index] ? gradientOf(index) : constant(0))));
+  const expressions = simplified.map((expression) =>
     // Through comparisons, `sign` and `floor` nothing flows, and what lies before them need not be differentiated.
-    return expression.kind === 'constant' && expression.number === 0 ? undefined : expression;
-  });
-  const full = inputs.flatMap((_, index) => (expressions[index] && stretches[index] === 'full' ? [index] : []));
-  const maps =
-    full.length > 0
-      ? mapExpressions(
-          full.map((index) => expressions[index]!),
-          values,
-          { shape },
-        )
-      : [];
+    expression.kind === 'constant' && expression.number === 0 ? undefined : expression,
+  );
+  // What flows into both terms of a sum is computed once.
+  const passedOn = (expression: Expression | undefined) => {
+    const value = expression?.kind === 'variable' ? values[expression.number] : undefined;
+    return value && sameShape(value.shape, shape) ? value : undefined;
+  };
+  const full = expressions.filter((expression, index) => stretches[index] === 'full' && !passedOn(expression));
+  const computed = [...new Set(full)].filter((expression) => expression !== undefined);
+  const maps = computed.length > 0 ? mapExpressions(computed, values, { shape }) : [];
   return inputs.map((input, index) => {
     const [stretch, expression] = [stretches[index]!, expressions[index]];
     if (!expression) return undefined;
-    if (stretch === 'full') return maps[full.indexOf(index)];
+    const whole = passedOn(expression) ?? maps[computed.indexOf(expression)];
+    if (stretch === 'full') return whole;
     const axis = ({ scalar: 'all', columns: 'rows', rows: 'columns' } as const)[stretch];
-    const sum = { kind: 'sum', axis, scale: 1, expression, shape } as const;
-    return reshape(reduceExpression(values, sum), input.shape);
+    const sum = { kind: 'sum', axis, scale: 1, shape } as const;
+    const reduced = whole
+      ? reduceExpression([whole], { ...sum, expression: variable(0) })
+      : reduceExpression(values, { ...sum, expression });
+    return reshape(reduced, input.shape);
   });
 }
 
