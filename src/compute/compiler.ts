@@ -5,6 +5,7 @@
 import { MnemeError, printGibibytes } from '../errors.js';
 import { emitProgram } from './compiler/emission.js';
 import { fuseMaps } from './compiler/fusion.js';
+import { joinNeighbours } from './compiler/joining.js';
 import { planScratch } from './compiler/memory.js';
 import { orderNodes } from './compiler/ordering.js';
 import { placeValues } from './compiler/placement.js';
@@ -18,6 +19,11 @@ export { printBytes, printFlops, printProgram } from './compiler/print.js';
 export interface CompileOptions extends StepDescription {
   /** For messages and printing. */
   readonly name: string;
+  /**
+   * Maps of one shape that read the same, or each other, become one with several results: it pays where arrays are so small
+   * that they stay in the caches anyway. Default false.
+   */
+  readonly joinMaps?: boolean;
 }
 
 /**
@@ -33,11 +39,12 @@ export interface CompileOptions extends StepDescription {
  * @example
  * const program = compile({ name: 'step', outputs: { loss }, assignments: [{ target: kernel, value: next }] });
  */
-export function compile({ name, ...description }: CompileOptions): Program {
+export function compile({ name, joinMaps = false, ...description }: CompileOptions): Program {
   const graph = copyGraph(description);
   mergeEqual(graph);
   dropUnread(graph);
   fuseMaps(graph);
+  if (joinMaps) joinNeighbours(graph);
   const plan = placeValues(graph);
   const ordered = orderNodes(plan);
   const program = emitProgram(name, plan, ordered, planScratch(plan, ordered));

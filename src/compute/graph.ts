@@ -4,7 +4,7 @@
  * into a program.
  */
 import { MnemeError, printGibibytes } from '../errors.js';
-import type { Arena } from './program.js';
+import type { Arena, Program } from './program.js';
 import { type Dtype, elementCount, type NumericArray, printShape, type Shape, sameShape } from './tensor.js';
 
 export interface Specification {
@@ -92,6 +92,33 @@ export interface Operation {
    * made for such a node. `undefined`: this node is not of that kind.
    */
   alias?(node: Node): number | undefined;
+  /**
+   * Where an operation is a loop over a program of its own: what the compiler puts where the node stands. Engines never see
+   * such an operation. `outputs` that are not wanted are undefined.
+   */
+  repetition?(node: Pick<Node, 'inputs' | 'outputs'>): Repetition;
+}
+
+/** A program that runs again and again inside of another one. */
+export interface Repetition {
+  /** One iteration. What it assigns lies in its arena `state`; it touches no other that lasts. */
+  readonly body: Program;
+  readonly count: number;
+  /** Where the ports of `body` lie, in their order. */
+  readonly inputs: readonly MovingOperand[];
+  readonly outputs: readonly MovingOperand[];
+  /** The output that is the arena `state` of the body. */
+  readonly state?: number;
+  /** Inputs that are copied into an output, from element `offset` on, before the first iteration. */
+  readonly beginnings: readonly { readonly input: number; readonly output: number; readonly offset: number }[];
+}
+
+/** A range of an operand: from element `offset` on in the first iteration, `stride` elements further in each other. */
+export interface MovingOperand {
+  readonly of: 'inputs' | 'outputs';
+  readonly index: number;
+  readonly offset: number;
+  readonly stride: number;
 }
 
 export type { NumericArray };

@@ -22,6 +22,7 @@ const typescriptOrder: Order = [
   ['compute/operations'],
   ['compute/gradients'],
   ['compute/compiler'],
+  ['compute/scan'],
   ['compute/engine'],
   ['kernels', 'network'],
   ['data', 'evaluation', 'formats'],

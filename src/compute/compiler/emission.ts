@@ -1,5 +1,6 @@
 /** The program as plain data. */
-import type { Arena, BufferSpecification, Instruction, Port, Program } from '../program.js';
+import type { Arena, BufferSpecification, Instruction, Loop, Port, Program } from '../program.js';
+import { emitLoop, type OperandPlace } from './loops.js';
 import { isPlacedConcatenation } from './placement.js';
 import { type Plan, placeOf } from './plan.js';
 import { behindViews, type StepNode, type StepValue } from './step-graph.js';
@@ -14,11 +15,7 @@ export function emitProgram(
   const names: string[] = [];
   const numbers = new Map<string, number>();
   const nameOf = namer(plan);
-  const bufferOf = (value: StepValue | undefined): number => {
-    if (!value) return -1;
-    const { storage, offset } = placeOf(plan, value);
-    const buffer = { arena: storage.arena, offset: storage.offset + offset, shape: value.shape, dtype: value.dtype };
-    const label = nameOf(value);
+  const add = (buffer: BufferSpecification, label: string): number => {
     const key = JSON.stringify([buffer, label]);
     const known = numbers.get(key);
     if (known !== undefined) return known;
@@ -27,21 +24,44 @@ export function emitProgram(
     numbers.set(key, buffers.length - 1);
     return buffers.length - 1;
   };
+  const operandPlace = (value: StepValue): OperandPlace => {
+    const { storage, offset } = placeOf(plan, value);
+    const { shape, dtype } = value;
+    return { buffer: { arena: storage.arena, offset: storage.offset + offset, shape, dtype }, name: nameOf(value) };
+  };
+  const bufferOf = (value: StepValue | undefined): number => {
+    if (!value) return -1;
+    const { buffer, name } = operandPlace(value);
+    return add(buffer, name);
+  };
   const inputs = plan.inputs.map((value): Port => {
     const { source } = value.node;
     const limit = source?.kind === 'input' && source.limit !== undefined ? { limit: source.limit } : {};
     return { name: value.name!, buffer: bufferOf(value), ...limit };
   });
-  const instructions = ordered.map((node): Instruction => {
+  const instructions: Instruction[] = [];
+  const loops: Loop[] = [];
+  for (const node of ordered) {
     const operation = node.operation!;
-    return {
+    const loop = plan.repetitions.get(node);
+    if (loop) {
+      const places = (values: readonly (StepValue | undefined)[]) =>
+        values.map((value) => value && operandPlace(value));
+      emitLoop({ instructions, loops, add }, loop.repetition, {
+        inputs: places(node.inputs),
+        outputs: places(node.outputs),
+        scratch: operandPlace(loop.scratch),
+      });
+      continue;
+    }
+    instructions.push({
       operation: operation.name,
       inputs: node.inputs.map(bufferOf),
       outputs: node.outputs.map(bufferOf),
       attributes: node.attributes,
       words: operation.words(node),
-    };
-  });
+    });
+  }
   const costs = ordered.map((node) => node.operation!.cost(node));
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   const sizes: Record<Arena, number> = { ...plan.sizes, scratch: scratch.size };
@@ -49,6 +69,7 @@ export function emitProgram(
     name,
     buffers,
     instructions,
+    ...(loops.length > 0 ? { loops } : {}),
     inputs,
     outputs: plan.outputs.map((output) => ({ name: output.name, buffer: bufferOf(output.value) })),
     sizes,

@@ -69,12 +69,12 @@ const isPersistent = ({ arena }: Range): boolean => arena === 'parameters' || ar
 function placeOnTop(plan: Plan, { target, value, when }: StepAssignment): boolean {
   const { value: made } = behindViews(value);
   const { node } = made;
-  if (!isFree(plan, value) || !node.operation?.inPlace) return false;
+  if (!isFree(plan, value) || !node.operation) return false;
   // A guarded map leaves the old value itself where a result is not finite; any other condition needs a copy.
   const guard = node.attributes.guard ? node.outputs.at(-1) : undefined;
   if (when && when !== guard) return false;
   const range = rangeOf(plan, target);
-  if (!liesOnTop(plan, made, range)) return false;
+  if (readsStored(plan, node, range) ? !liesOnTop(plan, made, range) : when || canFailAfter(plan, node)) return false;
   const readers = readersOfStored(plan, range).filter((reader) => reader !== node);
   if (plan.dependencies.someAfter(node, readers)) return false;
   plan.places.set(made, plan.places.get(target)!);
@@ -83,17 +83,21 @@ function placeOnTop(plan: Plan, { target, value, when }: StepAssignment): boolea
   return true;
 }
 
-/** Whether a node reads the range, as a whole only, and may write this output onto it. */
+const readsStored = (plan: Plan, node: StepNode, range: Range): boolean => readersOfStored(plan, range).includes(node);
+
+/** Whether a node that comes after this one may fail, so that this one must not write what lasts. */
+const canFailAfter = (plan: Plan, node: StepNode): boolean =>
+  plan.nodes.some((other) => other.operation!.canFail?.(other) && plan.dependencies.someAfter(node, [other]));
+
+/** Whether a node that reads the range reads it as a whole only, and may write this output onto it. */
 function liesOnTop(plan: Plan, { node, output }: StepValue, range: Range): boolean {
-  let reads = false;
   for (const [index, input] of node.inputs.entries()) {
     const old = input && storedRange(plan, input);
     if (!old || !overlap(old, range)) continue;
     if (old.start !== range.start || old.end !== range.end) return false;
-    if (!node.operation!.inPlace!(node.inputs, node.attributes, index, output)) return false;
-    reads = true;
+    if (!node.operation!.inPlace?.(node.inputs, node.attributes, index, output)) return false;
   }
-  return reads;
+  return true;
 }
 
 function checkAssignments(plan: Plan, assignments: readonly StepAssignment[]): void {

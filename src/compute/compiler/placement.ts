@@ -13,6 +13,7 @@ import { behindViews, type StepGraph, type StepNode } from './step-graph.js';
 export function placeValues(graph: StepGraph): Plan {
   const plan = startPlan(graph);
   placeSources(plan, graph);
+  saveConsumedSources(plan);
   placeAssignments(plan, graph);
   placeOutputs(plan, graph);
   placeConcatenations(plan);
@@ -41,6 +42,16 @@ function placeSources(plan: Plan, graph: StepGraph): void {
       }
       plan.inputs.push(value);
       plan.places.set(value, { storage: takePort(plan, 'input', elements), offset: 0 });
+    }
+  }
+}
+
+/** What a kernel overwrites is its own: of what the step is given it gets a copy. */
+function saveConsumedSources(plan: Plan): void {
+  for (const node of [...plan.nodes]) {
+    for (const index of node.operation!.consumes ?? []) {
+      const consumed = node.inputs[index];
+      if (consumed && behindViews(consumed).value.node.source) node.inputs[index] = addCopy(plan, consumed);
     }
   }
 }

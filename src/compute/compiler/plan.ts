@@ -1,4 +1,5 @@
 /** The plan of a program's memory while it is made: which value lies where, and who must come after whom. */
+import type { Repetition } from '../graph.js';
 import { assignOperation } from '../operations/assign.js';
 import type { Arena } from '../program.js';
 import { elementCount } from '../tensor.js';
@@ -27,11 +28,23 @@ export interface Plan {
   readonly inputs: StepValue[];
   readonly outputs: { readonly name: string; readonly value: StepValue }[];
   readonly sizes: Record<Arena, number>;
+  /** What stands for the nodes that are loops, and the scratch memory of one iteration. */
+  readonly repetitions: ReadonlyMap<StepNode, { readonly repetition: Repetition; readonly scratch: StepValue }>;
 }
 
 export function startPlan(graph: StepGraph): Plan {
+  const nodes = graph.nodes.filter((node) => node.operation);
+  const repetitions = nodes.flatMap((node) => {
+    const repetition = node.operation!.repetition?.(node);
+    if (!repetition) return [];
+    const shape = [Math.max(1, repetition.body.sizes.scratch)];
+    const scratch: StepValue = { dtype: 'f32', shape, node, output: node.outputs.length };
+    node.outputs.push(scratch);
+    return [[node, { repetition, scratch }] as const];
+  });
   return {
-    nodes: graph.nodes.filter((node) => node.operation),
+    nodes,
+    repetitions: new Map(repetitions),
     places: new Map(),
     dependencies: new Dependencies(),
     inputs: [],

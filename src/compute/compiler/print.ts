@@ -9,14 +9,23 @@ import { elementCount } from '../tensor.js';
  * console.log(printProgram(program));
  */
 export function printProgram(program: Program): string {
-  const { name, instructions, sizes, cost, buffers, names } = program;
+  const { name, instructions, loops = [], sizes, cost, buffers, names } = program;
   const head = [
     name,
     `${instructions.length} instruction${instructions.length === 1 ? '' : 's'}`,
     printFlops(cost.flops),
     `scratch ${printBytes(4 * sizes.scratch)} of ${printBytes(4 * cost.scratchWithoutReuse)} without reuse`,
   ].join('   ');
-  const rows = instructions.map(({ operation, inputs, outputs, attributes }, index) => {
+  const rows = instructions.flatMap(({ operation, inputs, outputs, attributes }, index) => {
+    const around = loops.filter(({ first, end }) => first <= index && index < end);
+    const beginning = loops
+      .filter(({ first }) => first === index)
+      .map(({ count }, inner, all) => [
+        '',
+        `${'  '.repeat(around.length - all.length + inner)}repeat ${count} times`,
+        '',
+        '',
+      ]);
     const made = outputs.filter((buffer) => buffer >= 0);
     const read = inputs.filter((buffer) => buffer >= 0);
     const shown = made.map((buffer) => {
@@ -24,7 +33,8 @@ export function printProgram(program: Program): string {
       return elementCount(shape) === 1 ? names[buffer]! : `${names[buffer]} [${shape.join()}]`;
     });
     const detail = typeof attributes.cell === 'string' ? ` ${attributes.cell}` : '';
-    return [String(index), operation + detail, shown.join(' '), read.map((buffer) => names[buffer]).join(', ')];
+    const indented = '  '.repeat(around.length) + operation + detail;
+    return [...beginning, [String(index), indented, shown.join(' '), read.map((buffer) => names[buffer]).join(', ')]];
   });
   const widths = [0, 1, 2].map((column) => Math.min(60, Math.max(0, ...rows.map((row) => row[column]!.length))));
   const lines = rows.map(([number, operation, shown, read]) =>

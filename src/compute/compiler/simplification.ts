@@ -32,6 +32,8 @@ export function mergeEqual(graph: StepGraph): void {
 function keyOf(node: StepNode, numbers: ReadonlyMap<StepNode, number>): string {
   const inputs = node.inputs.map((input) => input && `${numbers.get(input.node)}:${input.output}`);
   const outputs = node.outputs.map((output) => output && [output.dtype, output.shape]);
+  // A loop is equal to itself only.
+  if (node.operation?.repetition) return `loop ${numbers.size}`;
   const what = node.operation ? [node.operation.name, node.operation.words(node)] : node.source;
   return JSON.stringify([what, inputs, outputs]);
 }
