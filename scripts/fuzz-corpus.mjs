@@ -12,14 +12,20 @@ import { compile } from '../dist/compute/compiler.js';
 import { encodeProgram } from '../dist/compute/engine/encoding.js';
 import { input, stored } from '../dist/compute/graph.js';
 import * as operations from '../dist/compute/operations/index.js';
+import { scan } from '../dist/compute/scan.js';
 import {
   arrays,
   byteVocabulary,
+  cell,
   createReferenceEngine,
   createTrainer,
   layers,
   losses,
+  one,
   sequential,
+  sigmoid,
+  split,
+  tanh,
   tensor,
   textFromString,
   updaters,
@@ -56,6 +62,16 @@ for (const file of readdirSync(folder)) rmSync(folder + file);
 
 const text = textFromString('the whale and the sea and the ship and the sun '.repeat(8), { validation: 0.2 });
 const size = text.vocabulary.size;
+const light = cell('light', {
+  parameters: ({ units }, features) => ({ w: [features, 2 * units], u: [units, 2 * units], b: [2 * units] }),
+  states: ({ units }) => ({ h: [units] }),
+  step: ({ w, u, b }, { h }, x) => {
+    const [update, candidate] = split(x.matmul(w).add(h.matmul(u)).add(b), 2);
+    const z = sigmoid(update);
+    const next = z.mul(h).add(one.sub(z).mul(tanh(candidate)));
+    return { output: next, h: next };
+  },
+});
 const models = {
   lstm: [
     layers.embedding({ vocabulary: size, units: 3 }),
@@ -72,11 +88,17 @@ const models = {
     layers.simpleRnn({ units: 17, activation: 'softsign' }),
     layers.dense({ units: size }),
   ],
+  scan: [
+    layers.embedding({ vocabulary: size, units: 3 }),
+    layers.scan({ cell: light, units: 4 }),
+    layers.dense({ units: size }),
+  ],
 };
 const rules = [
   { updater: updaters.adam(), clip: { globalNorm: 5 } },
   { updater: updaters.rmsprop(), clip: { element: 1 } },
   { updater: updaters.nesterovs() },
+  { updater: updaters.sgd() },
 ];
 for (const [index, [name, parts]] of Object.entries(models).entries()) {
   label = name;
@@ -111,7 +133,25 @@ await createTrainer(rows, { loss: losses.meanSquaredError(), updater: updaters.a
 // One of each operation by itself: the compiler leaves out of models what it can do without.
 const x = (name, ...shape) => input(name, shape, 'f32');
 const ids = (name, rows, limit) => input(name, rows, 'i32', { limit });
+const add = (a, b) => operations.map((p, q) => p.add(q), a, b);
 const single = {
+  // A loop in a loop, the outer one with matrices as parts.
+  scan: () => {
+    const inner = (rows, state) =>
+      scan({
+        sequences: [rows],
+        initial: [state],
+        step: ([row], [sum]) => ({ outputs: [], states: [add(operations.matmul(row, x('w', 3, 3)), sum)] }),
+      }).states[0];
+    return scan({
+      sequences: [x('x', 2, 4, 2, 3)],
+      initial: [x('h', 2, 3)],
+      step: ([part], [state]) => {
+        const next = inner(part, state);
+        return { outputs: [next], states: [next] };
+      },
+    }).outputs[0];
+  },
   transpose: () => operations.transpose(x('x', 3, 4, 2)),
   concatenate: () => operations.concatenate([x('a', 2, 3), x('b', 2, 5)], 1),
   slice: () => operations.slice(x('x', 3, 8), { axis: 1, start: 2, length: 5 }),

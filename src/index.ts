@@ -37,6 +37,8 @@ export type { Stop } from './inference/stop.js';
 export type { Model, ModelSummaryOptions } from './model/model.js';
 export { loadModel, type SequentialOptions, sequential } from './model/sequential.js';
 export { type Activation, type AdjustableActivation, activation, activations } from './network/activations.js';
+export { type Cell, type CellDescription, type CellParameter, cell } from './network/cell.js';
+export { CellValue, elementwise, join, one, sigmoid, split, tanh } from './network/cell-value.js';
 export type { ClipOptions } from './network/clipping.js';
 export { type Constraint, constraints } from './network/constraints.js';
 export type { GradientNoiseOptions } from './network/gradient-noise.js';

@@ -13,6 +13,7 @@ import { lstm } from './lstm.js';
 import { oneHot } from './one-hot.js';
 import { parametricRelu } from './parametric-relu.js';
 import { randomizedRelu } from './randomized-relu.js';
+import { scan } from './scan.js';
 import { simpleRnn } from './simple-rnn.js';
 import { spatialDropout } from './spatial-dropout.js';
 
@@ -31,6 +32,7 @@ export const layers = {
   oneHot,
   parametricRelu,
   randomizedRelu,
+  scan,
   simpleRnn,
   spatialDropout,
 } as const;
