@@ -5,7 +5,7 @@ import { MnemeError } from '../errors.js';
 import { type Activation, isActivation, ownsItsName } from '../network/activations.js';
 import type { NetworkContract } from '../network/contract.js';
 import { layers as layerKinds } from '../network/layers/index.js';
-import type { Layer } from '../network/layers/layer.js';
+import { isLayer, type Layer } from '../network/layers/layer.js';
 import { nearestName } from '../options.js';
 import { duplicateKey } from './json-keys.js';
 
@@ -15,6 +15,7 @@ export const formatVersion = 1;
 /** Only such names: a model file never leads out of its directory. */
 export const parametersName = /^parameters\.[0-9a-f]{16}\.safetensors$/;
 
+const layerSchema = v.strictObject({ kind: v.string(), options: v.record(v.string(), v.unknown()) });
 const extent = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const schema = v.strictObject({
   format: v.literal('mneme model'),
@@ -26,10 +27,7 @@ const schema = v.strictObject({
     v.strictObject({ kind: v.literal('ids'), vocabulary: extent, sequence: v.boolean() }),
     v.strictObject({ kind: v.literal('vectors'), features: extent, sequence: v.boolean() }),
   ]),
-  layers: v.pipe(
-    v.array(v.strictObject({ kind: v.string(), options: v.record(v.string(), v.unknown()) })),
-    v.minLength(1),
-  ),
+  layers: v.pipe(v.array(layerSchema), v.minLength(1)),
   vocabulary: v.optional(v.unknown()),
   parameters: v.strictObject({
     file: v.pipe(v.string(), v.regex(parametersName)),
@@ -65,10 +63,16 @@ export function describeLayers({
   layers,
   layerNames,
 }: Pick<NetworkContract, 'layers' | 'layerNames'>): ModelDescription['layers'] {
-  return layers.map(({ kind, options }, index) => {
-    requireOwnNames(options, layerNames[index]!);
-    return { kind, options };
-  });
+  return layers.map((layer, index) => describeLayer(layer, layerNames[index]!));
+}
+
+/** A layer around another holds it among its options. */
+function describeLayer({ kind, options }: Layer, name: string): ModelDescription['layers'][number] {
+  requireOwnNames(options, name);
+  const entries = Object.entries(options).map(
+    ([option, value]) => [option, isLayer(value) ? describeLayer(value, `${name}/${option}`) : value] as const,
+  );
+  return { kind, options: Object.fromEntries(entries) };
 }
 
 /**
@@ -100,27 +104,42 @@ export function parseDescription(json: Uint8Array, file: string): ModelDescripti
  * @throws {MnemeError} `file-invalid`: which layer, and the nearest right name
  */
 export function layersOf(description: ModelDescription, own: readonly Activation[], file: string): Layer[] {
-  const kinds = new Map<string, (options: never) => Layer>(Object.entries(layerKinds));
-  const byName = new Map(own.map((activation) => [activation.name, activation]));
-  return description.layers.map(({ kind, options }, index) => {
-    const make = kinds.get(kind);
-    if (!make) {
-      throw invalid(
-        file,
-        `layer ${index + 1} is of the unknown kind '${kind}'. Did you mean '${nearestName(kind, [...kinds.keys()])}'?`,
-      );
-    }
-    const entries = Object.entries(options).map(([name, value]) => {
-      const named = /activation$/i.test(name) && typeof value === 'string' ? byName.get(value) : undefined;
-      return [name, named ?? value];
-    });
-    try {
-      return make(Object.fromEntries(entries) as never);
-    } catch (error) {
-      if (!(error instanceof MnemeError)) throw error;
-      throw invalid(file, `layer ${index + 1}: ${error.message.replace(/\.$/, '')}`);
-    }
+  return description.layers.map((layer, index) => layerOf(layer, own, file, `layer ${index + 1}`, 0));
+}
+
+/** Layers within layers: more than anybody writes, and few enough to read one after another. */
+const deepest = 16;
+
+function layerOf(
+  { kind, options }: ModelDescription['layers'][number],
+  own: readonly Activation[],
+  file: string,
+  where: string,
+  depth: number,
+): Layer {
+  if (depth > deepest) throw invalid(file, `${where} lies in more than ${deepest} layers around each other`);
+  const kinds = new Map<string, (...given: never[]) => Layer>(Object.entries(layerKinds));
+  const make = kinds.get(kind);
+  if (!make) {
+    throw invalid(
+      file,
+      `${where} is of the unknown kind '${kind}'. Did you mean '${nearestName(kind, [...kinds.keys()])}'?`,
+    );
+  }
+  const ownActivation = (name: string, value: unknown) =>
+    /activation$/i.test(name) ? own.find((activation) => activation.name === value) : undefined;
+  const entries = Object.entries(options).map(([name, value]) => {
+    const inner = v.safeParse(layerSchema, value);
+    if (inner.success) return [name, layerOf(inner.output, own, file, `${where}: ${name}`, depth + 1)];
+    return [name, ownActivation(name, value) ?? value];
   });
+  const { layer, ...others } = Object.fromEntries(entries);
+  try {
+    return isLayer(layer) ? make(layer as never, others as never) : make(Object.fromEntries(entries) as never);
+  } catch (error) {
+    if (!(error instanceof MnemeError)) throw error;
+    throw invalid(file, `${where}: ${error.message.replace(/\.$/, '')}`);
+  }
 }
 
 export const invalid = (file: string, reason: string): MnemeError =>

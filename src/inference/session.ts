@@ -21,7 +21,8 @@ export type SessionOptions = v.InferInput<typeof sessionSchema>;
  * order with its training; what they carry is their own.
  *
  * @param vocabulary for `generate`
- * @throws {MnemeError} `invalid-option`, `invalid-argument` when the network reads no sequences, `out-of-memory`, `disposed`
+ * @throws {MnemeError} `invalid-option`, `invalid-argument` when the network reads no sequences or a layer
+ *   needs whole ones, `out-of-memory`, `disposed`
  */
 export function createSession(network: NetworkContract, options?: SessionOptions, vocabulary?: Vocabulary): Session {
   const { batch } = parseOptions(sessionSchema, options, 'session');
@@ -30,6 +31,13 @@ export function createSession(network: NetworkContract, options?: SessionOptions
     throw new MnemeError(
       'invalid-argument',
       'session: this model reads no sequences, so there is no state to keep: use predict.',
+    );
+  }
+  const looking = network.layers.findIndex((layer) => layer.wholeSequences);
+  if (looking >= 0) {
+    throw new MnemeError(
+      'invalid-argument',
+      `session: layer ${network.layerNames[looking]} reads sequences from their ends, so it cannot go step by step: use predict on whole sequences.`,
     );
   }
   return new Session(network, batch, vocabulary);

@@ -11,7 +11,7 @@ import { MnemeError, requireArgument } from '../errors.js';
 import { nearestName, parseOptions, wholeNumber } from '../options.js';
 import type { NetworkContract } from './contract.js';
 import { initialParameters } from './initial-parameters.js';
-import type { Layer, Signal } from './layers/layer.js';
+import { isLayer, type Layer, type Signal } from './layers/layer.js';
 import {
   nameLayers,
   type ParameterPlace,
@@ -268,9 +268,6 @@ export class Network implements NetworkContract {
     if (this.#disposed) throw new MnemeError('disposed', 'This model was disposed: make or open it anew.');
   }
 }
-
-const isLayer = (layer: Layer | undefined | null): boolean =>
-  typeof layer?.signal === 'function' && typeof layer.parameters === 'function' && typeof layer.apply === 'function';
 
 function signalOf(input: InputOptions, where: string): Signal {
   const { features, vocabulary, sequence } = parseOptions(inputSchema, input, where);

@@ -17,6 +17,8 @@ export interface TraceOptions {
   readonly initialStates?: 'stored' | 'zero';
   /** The step counter behind dropout's random numbers; needed when training with dropout. */
   readonly step?: Value | undefined;
+  /** Whether rows have lengths, given by the port `lengths`: `[batch]` i32, 0 to `time`. */
+  readonly lengths?: boolean | undefined;
   /** Takes the place of the port `input`, with its shape and dtype: generation feeds ids that it keeps in the state arena. */
   readonly input?: Value;
 }
@@ -60,9 +62,14 @@ export function trace(network: Traceable, options: TraceOptions): Trace {
     );
 
   const input = options.input ?? inputPort('input', ...portOf(signals[0]!, options));
+  const lengths =
+    options.lengths && signals[0]!.sequence
+      ? inputPort('lengths', [options.batch], 'i32', { limit: (options.time ?? 1) + 1 })
+      : undefined;
   const nextStates: Value[] = [];
   const activations: { layer: string; value: Value }[] = [];
   let value = signals[0]!.sequence ? swapLeading(input) : input;
+  let last: Value | undefined;
   layers.forEach((layer, index) => {
     const name = layerNames[index]!;
     let draws = 0;
@@ -72,6 +79,8 @@ export function trace(network: Traceable, options: TraceOptions): Trace {
         parameters: ofLayer(network.parameterLayout, parameters, index),
         states: options.initialStates === 'zero' ? {} : ofLayer(states, storedStates, index),
         training: options.training,
+        ...(lengths && signals[index]!.sequence ? { lengths } : {}),
+        ...(last ? { last } : {}),
         random: (shape, kind = 'uniform') => {
           if (!options.step) throw new MnemeError('internal', `Layer ${name} draws random numbers without a step.`);
           const purpose = purposeOf(`${name}/random/${draws++}`);
@@ -86,6 +95,7 @@ export function trace(network: Traceable, options: TraceOptions): Trace {
     );
     for (const place of states) if (place.layer === index) nextStates.push(result.states[ownName(place.name)]!);
     value = result.output;
+    last = result.last;
     activations.push({ layer: name, value });
   });
   return { input, output: value, activations, states: storedStates, nextStates, parameters };

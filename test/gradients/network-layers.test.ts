@@ -72,6 +72,18 @@ describe('recurrent layers with other options', () => {
   });
 });
 
+describe('bidirectional layers', () => {
+  const lstm = layers.lstm({ units: 3 });
+  it.each(['concat', 'sum', 'multiply', 'average'] as const)('outputs joined by %s', (merge) =>
+    check(layers.bidirectional(lstm, { merge }), vectors(2), [4, 3], { states: true }),
+  );
+  it('with a backward layer of another kind, from ids', () =>
+    check(layers.bidirectional(lstm, { backward: layers.gru({ units: 2 }) }), ids(4), [4, 2], { states: true }));
+  it('of one step, of one row', () => check(layers.bidirectional(lstm), vectors(2), [1, 1], { states: true }));
+  it('and the last step of one', () =>
+    check(composed(layers.bidirectional(lstm), layers.lastStep(), vectors(2)), vectors(2), [3, 2], { states: true }));
+});
+
 describe('other layers', () => {
   it('embedding, with ids that occur twice', () =>
     check(layers.embedding({ vocabulary: 4, units: 3 }), ids(4), [5, 2]));
@@ -125,7 +137,8 @@ function composed(first: Layer, second: Layer, input: Signal): Layer {
     states: () => first.states(input),
     apply: (context) => {
       const inner = first.apply(context, input);
-      return { ...second.apply({ ...context, input: inner.output }, between), states: inner.states };
+      const { output, last } = inner;
+      return { ...second.apply({ ...context, input: output, last }, between), states: inner.states };
     },
   };
 }

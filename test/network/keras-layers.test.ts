@@ -1,8 +1,7 @@
 /**
  * Recurrent layers, alone and stacked, agree with Keras: outputs, final states, and every gradient.
  *
- * Not among them, because mneme does not have it yet: reading backwards (go_backwards), masks, bidirectional layers,
- * pooling, RepeatVector, layer normalisation, and stacked cells.
+ * Not among them, because mneme does not have it yet: reading backwards (go_backwards), masks, pooling, RepeatVector, layer normalisation, and stacked cells.
  */
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/compute/engine/engine.js';
@@ -27,10 +26,12 @@ interface KerasLayer {
     readonly use_bias?: boolean;
     readonly reset_after?: boolean;
     readonly layer?: KerasLayer;
+    readonly merge_mode?: keyof typeof merges | null;
   };
 }
 
 const activations: Readonly<Record<string, string>> = { linear: 'identity', hard_sigmoid: 'hardSigmoid' };
+const merges = { concat: 'concat', sum: 'sum', mul: 'multiply', ave: 'average' } as const;
 const activationNamed = (name: string) => (activations[name] ?? name) as 'tanh';
 
 /** Our layers for one of Keras': a recurrent one without return_sequences is followed by `lastStep`. */
@@ -47,13 +48,18 @@ function ours({ class: kind, config }: KerasLayer): Layer[] {
   if (kind === 'GRU')
     return [layers.gru({ ...recurrent, gateActivation, resetAfter: config.reset_after ?? true }), ...last];
   if (kind === 'TimeDistributed') return ours(config.layer!);
+  if (kind === 'Bidirectional') {
+    const [inner, ...innerLast] = ours(config.layer!) as [Layer, ...Layer[]];
+    // Without a merge mode there are two outputs, which are here the halves of one.
+    return [layers.bidirectional(inner, { merge: merges[config.merge_mode ?? 'concat'] }), ...innerLast];
+  }
   return [
     layers.dense({ units: config.units, activation: activationNamed(config.activation ?? 'linear') as 'softmax' }),
   ];
 }
 
-const built = new Set(['SimpleRNN', 'LSTM', 'GRU', 'Dense', 'TimeDistributed']);
-const cases = fixtureCases('keras', 'recurrent', 'layers').filter(({ options }) => {
+const built = new Set(['SimpleRNN', 'LSTM', 'GRU', 'Dense', 'TimeDistributed', 'Bidirectional']);
+const cases = fixtureCases('keras', 'recurrent', 'layers', 'bidirectional').filter(({ options }) => {
   const list = options.layers as KerasLayer[] | undefined;
   return list?.every((layer) => built.has(layer.class) && !layer.config.go_backwards) && !options.mask;
 });
@@ -64,7 +70,7 @@ const engines: [string, Engine | undefined][] = [
 
 describe.skipIf(fixturesAbsent('keras'))('layers as Keras computes them', () => {
   it('leaves out only what is not built', () => {
-    expect(cases).toHaveLength(41 - 8 + 3);
+    expect(cases).toHaveLength(41 - 8 + 3 + 13);
   });
 
   it.each(fixtureCases('keras', 'recurrent').filter(({ name }) => name.startsWith('lstm-forget-bias')))(
@@ -83,7 +89,7 @@ describe.skipIf(fixturesAbsent('keras'))('layers as Keras computes them', () => 
   for (const [engineName, engine] of engines) {
     describe.skipIf(!engine)(engineName, () => {
       it.each(cases.map((fixture) => [fixture.name, fixture] as const))('%s', async (_, fixture) => {
-        const tensors = fixtureTensors('keras', fixture);
+        const tensors = sideBySide(fixtureTensors('keras', fixture));
         const check = checker(fixture, engine!);
         const given = (fixture.options.layers as KerasLayer[]).map((layer) => ({ layer, ours: ours(layer) }));
         const all = given.flatMap((entry) => entry.ours);
@@ -92,8 +98,10 @@ describe.skipIf(fixturesAbsent('keras'))('layers as Keras computes them', () => 
         const ofStates = (pattern: string): Record<string, Tensor> =>
           Object.fromEntries(
             Object.entries(states).flatMap(([state, letter]) => {
-              const value = tensors[pattern.replace('?', letter)];
-              return value ? [[`0/${state}`, value]] : [];
+              return ['', 'forward', 'backward'].flatMap((direction) => {
+                const value = tensors[`${pattern.replace('?', letter)}${direction && `.${direction}`}`];
+                return value ? [[`0/${direction && `${direction}/`}${state}`, value]] : [];
+              });
             }),
           );
         const got = await runLayers(engine!, {
@@ -132,24 +140,46 @@ function parametersOf(
       ['param', parameters],
       ['grad', gradients],
     ] as const) {
-      const group = paths.find((path) => path.startsWith(`param.${layer.config.name}/`))!;
-      const of = (name: string) => tensors[`${prefix}${group.slice('param'.length, group.lastIndexOf('/'))}/${name}`];
-      const put = (name: string, value: Tensor | undefined) => {
-        if (value) into[`${number}/${name}`] = value;
-      };
-      const ordered = (value: Tensor | undefined) => value && (layer.class === 'GRU' ? resetFirst(value) : value);
-      put('kernel', ordered(of('kernel')));
-      put('recurrentKernel', ordered(of('recurrent_kernel')));
-      const bias = ordered(of('bias'));
-      if (bias?.shape.length === 2) {
-        const columns = bias.shape[1]!;
-        put('bias', tensor(bias.data.slice(0, columns), [columns]));
-        put('recurrentBias', tensor(bias.data.slice(columns), [columns]));
-      } else put('bias', bias);
+      const { name, layer: inner } = layer.config;
+      const both = layer.class === 'Bidirectional';
+      for (const direction of both ? (['forward', 'backward'] as const) : ['']) {
+        const own = both ? `${name}/${direction}_${inner!.config.name}/` : `${name}/`;
+        const group = paths.find((path) => path.startsWith(`param.${own}`))!;
+        const of = (leaf: string) => tensors[`${prefix}${group.slice('param'.length, group.lastIndexOf('/'))}/${leaf}`];
+        const put = (leaf: string, value: Tensor | undefined) => {
+          if (value) into[`${number}/${direction && `${direction}/`}${leaf}`] = value;
+        };
+        const kind = (both ? inner! : layer).class;
+        const ordered = (value: Tensor | undefined) => value && (kind === 'GRU' ? resetFirst(value) : value);
+        put('kernel', ordered(of('kernel')));
+        put('recurrentKernel', ordered(of('recurrent_kernel')));
+        const bias = ordered(of('bias'));
+        if (bias?.shape.length === 2) {
+          const columns = bias.shape[1]!;
+          put('bias', tensor(bias.data.slice(0, columns), [columns]));
+          put('recurrentBias', tensor(bias.data.slice(columns), [columns]));
+        } else put('bias', bias);
+      }
     }
     number += ours.length;
   }
   return { parameters, gradients };
+}
+
+/** Where outputs of both directions are told apart, they and their gradients side by side. */
+function sideBySide(tensors: Record<string, Tensor>): Record<string, Tensor> {
+  const whole = (name: 'y' | 'dy') => {
+    const [forward, backward] = [tensors[`${name}.forward`], tensors[`${name}.backward`]];
+    if (!forward || !backward) return tensors[name]!;
+    const width = forward.shape.at(-1)!;
+    const data = new Float64Array(2 * forward.data.length);
+    for (let place = 0; place < forward.data.length; place += width) {
+      data.set(forward.data.subarray(place, place + width), 2 * place);
+      data.set(backward.data.subarray(place, place + width), 2 * place + width);
+    }
+    return tensor(data, forward.shape.with(-1, 2 * width));
+  };
+  return { ...tensors, y: whole('y'), dy: whole('dy') };
 }
 
 /** Keras' gates z, r, h as ours: r, z, n. */

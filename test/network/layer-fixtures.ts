@@ -15,6 +15,8 @@ export interface LayerCase {
   readonly parameters: Tensors;
   /** `0/hidden`: layer and state. */
   readonly states: Tensors;
+  /** Steps of each row, `[batch]`; absent: all. */
+  readonly lengths?: Tensor | undefined;
   /** Incoming gradients: `output` in the layout of the output (`[batch, time, features]`), and states by name. */
   readonly incoming: Tensors;
 }
@@ -22,12 +24,13 @@ export interface LayerCase {
 /** `output` (`[batch, time, features]`), `0/hidden` (final), `gradient of x`, `gradient of 0/kernel`, ... */
 export function runLayers(
   engine: Engine,
-  { layers, signal, x, parameters, states, incoming }: LayerCase,
+  { layers, signal, x, parameters, states, incoming, lengths }: LayerCase,
 ): Promise<Tensors> {
   const prefixed = (prefix: string, tensors: Tensors) =>
     Object.fromEntries(Object.entries(tensors).map(([name, value]) => [`${prefix} ${name}`, value]));
   const given = {
     x,
+    ...(lengths ? { lengths } : {}),
     ...prefixed('parameter', parameters),
     ...prefixed('state', states),
     ...prefixed('incoming', incoming),
@@ -41,6 +44,7 @@ export function runLayers(
       );
     let value: Value = signal.sequence ? swapLeading(ports.x!) : ports.x!;
     let reads = signal;
+    let last: Value | undefined;
     const outputs: Record<string, Value> = {};
     for (const [index, layer] of layers.entries()) {
       const result = layer.apply(
@@ -49,6 +53,8 @@ export function runLayers(
           parameters: of('parameter', parameters, index),
           states: of('state', states, index),
           training: true,
+          lengths: ports.lengths,
+          last,
           rate: () => 0,
           random: () => {
             throw new Error('No fixture draws random numbers.');
@@ -57,6 +63,7 @@ export function runLayers(
         reads,
       );
       value = result.output;
+      last = result.last;
       reads = layer.signal(reads);
       for (const [name, state] of Object.entries(result.states)) outputs[`${index}/${name}`] = state;
     }

@@ -7,9 +7,10 @@ import type { Layer, Signal } from '../../src/network/layers/layer.js';
 import { exact } from './engines.js';
 import { evaluateGraph } from './evaluate-graph.js';
 
-const apply = (layer: Layer, value: Value, signal: Signal): Value =>
+const apply = (layer: Layer, value: Value, signal: Signal, others: { last?: Value; lengths?: Value } = {}): Value =>
   layer.apply(
     {
+      ...others,
       input: value,
       parameters: {},
       states: {},
@@ -30,6 +31,16 @@ describe('lastStep', () => {
     expect(got.last!.shape).toEqual([2, 2]);
   });
 
+  it("is each row's own where rows have lengths, zeros for none, and does not look at what lies behind", async () => {
+    const x = tensor([1, 2, 3, 4, 5, 6, Number.NaN, 8, 9, 10, 11, 12, Number.NaN, 14, 15, 16, 17, 18], [3, 3, 2]);
+    const given = { x, lengths: tensor(Int32Array.of(1, 3, 0), [3]) };
+    const signal = { kind: 'vectors', features: 2, sequence: true } as const;
+    const got = await evaluateGraph(exact, given, ({ x, lengths }) => ({
+      last: apply(layers.lastStep(), x!, signal, { lengths: lengths! }),
+    }));
+    expect([...got.last!.data]).toEqual([1, 2, 15, 16, 0, 0]);
+  });
+
   it('after a recurrent layer is its final hidden state, and no gradient for the other steps is made', () => {
     const layer = layers.lstm({ units: 3 });
     const signal: Signal = { kind: 'vectors', features: 2, sequence: true };
@@ -45,7 +56,8 @@ describe('lastStep', () => {
       },
       signal,
     );
-    expect(apply(layers.lastStep(), result.output, layer.signal(signal))).toBe(result.states.hidden);
+    const { output, last } = result;
+    expect(apply(layers.lastStep(), output, layer.signal(signal), { last: last! })).toBe(result.states.hidden);
   });
 });
 

@@ -1,8 +1,7 @@
 /**
  * Recurrent layers and embeddings agree with PyTorch: outputs, final states, and every gradient.
  *
- * Not among them: bidirectional layers, projections (proj_size), packed sequences of unequal lengths and the padding
- * row of embeddings, which mneme does not have yet.
+ * Not among them: projections (proj_size) and the padding row of embeddings, which mneme does not have yet.
  */
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/compute/engine/engine.js';
@@ -21,7 +20,7 @@ import {
   stateNames,
 } from './pytorch-parameters.js';
 
-const notBuilt = ['bidirectional', 'proj_size', 'padding_idx'];
+const notBuilt = ['proj_size', 'padding_idx'];
 const cases = fixtureCases('pytorch', 'recurrent', 'embedding');
 const built = cases.filter(({ options }) => notBuilt.every((name) => !options[name] && options[name] !== 0));
 const engines: [string, Engine | undefined][] = [
@@ -31,7 +30,7 @@ const engines: [string, Engine | undefined][] = [
 
 describe.skipIf(fixturesAbsent('pytorch'))('layers as PyTorch computes them', () => {
   it('leaves out only what is not built', () => {
-    expect(built).toHaveLength(20 + 1);
+    expect(built).toHaveLength(36 + 1);
   });
 
   for (const [engineName, engine] of engines) {
@@ -64,38 +63,47 @@ async function checkEmbedding(
   check('grad.weight', 'gradient', got['gradient of 0/table']!, gradient!);
 }
 
+const directionOfOne = [{ prefix: '', suffix: '' }];
+const directionsOfBoth = [
+  { prefix: 'forward/', suffix: '' },
+  { prefix: 'backward/', suffix: '_reverse' },
+];
+
 async function checkRecurrent(
   engine: Engine,
   fixture: FixtureCase,
   tensors: Record<string, Tensor>,
   check: Check,
 ): Promise<void> {
-  const options = fixture.options as unknown as RecurrentOptions;
+  const options = fixture.options as unknown as RecurrentOptions & { readonly bidirectional: boolean };
   const numbers = Array.from({ length: options.layers! }, (_, index) => index);
-  const states = numbers.flatMap((index) => stateNames(options).map((state) => ({ index, state })));
+  const directions = options.bidirectional ? directionsOfBoth : directionOfOne;
+  const places = numbers.flatMap((layer) => directions.map((direction) => ({ layer, ...direction })));
+  const states = places.flatMap((place, index) => stateNames(options).map((state) => ({ ...place, index, state })));
   /** The tensor of that name for each state: `dhn` and `dcn` for `d?n`. */
   const ofStates = (pattern: string): Record<string, Tensor> =>
     Object.fromEntries(
-      states.flatMap(({ index, state }) => {
+      states.flatMap(({ layer, prefix, index, state }) => {
         const value = tensors[pattern.replace('?', stateLetters[state])];
-        return value ? [[`${index}/${state}`, partOf(value, index)]] : [];
+        return value ? [[`${layer}/${prefix}${state}`, partOf(value, index)]] : [];
       }),
     );
-  const ofParameters = (prefix: 'param.' | 'grad.'): Record<string, Tensor> =>
+  const ofParameters = (kind: 'param.' | 'grad.'): Record<string, Tensor> =>
     Object.fromEntries(
-      numbers.flatMap((index) =>
-        Object.entries(parametersOf(options, tensors, prefix, `_l${index}`)).map(([name, value]) => [
-          `${index}/${name}`,
+      places.flatMap(({ layer, prefix, suffix }) =>
+        Object.entries(parametersOf(options, tensors, kind, `_l${layer}${suffix}`)).map(([name, value]) => [
+          `${layer}/${prefix}${name}`,
           value,
         ]),
       ),
     );
   const got = await runLayers(engine, {
-    layers: numbers.map(() => layerOf(options)),
+    layers: numbers.map(() => (options.bidirectional ? layers.bidirectional(layerOf(options)) : layerOf(options))),
     signal: { kind: 'vectors', features: options.I, sequence: true },
     x: batchMajor(tensors.x!),
     parameters: ofParameters('param.'),
     states: ofStates('?0'),
+    lengths: tensors.lengths,
     incoming: { output: batchMajor(tensors.dy!), ...ofStates('d?n') },
   });
 

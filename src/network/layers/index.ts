@@ -1,6 +1,7 @@
 /** All layers by the name they have in a model file: a new layer is a file and a line here. */
 import { activation } from './activation.js';
 import { alphaDropout } from './alpha-dropout.js';
+import { bidirectional } from './bidirectional.js';
 import { dense } from './dense.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
@@ -20,6 +21,7 @@ import { spatialDropout } from './spatial-dropout.js';
 export const layers = {
   activation,
   alphaDropout,
+  bidirectional,
   dense,
   dropout,
   embedding,

@@ -29,6 +29,13 @@ export interface LayerContext {
   readonly states: Readonly<Record<string, Value>>;
   readonly training: boolean;
   /**
+   * Steps of each row that are there, `[batch]` i32; absent where all are. What lies behind them is finite, matters to
+   * nobody and gets no gradient.
+   */
+  readonly lengths?: Value | undefined;
+  /** The `last` of the layer before, where it gave one. */
+  readonly last?: Value | undefined;
+  /**
    * Random numbers, new ones every training step; only while training. `uniform` (default): in [0, 1); `normal`: of mean
    * 0 and deviation 1.
    */
@@ -41,6 +48,11 @@ export interface LayerResult {
   readonly output: Value;
   /** The states after the last step, by the names of `states`. */
   readonly states: Readonly<Record<string, Value>>;
+  /**
+   * What `lastStep` makes of the output, `[batch, features]`, where the layer has it at hand: the output of each row's own
+   * last step.
+   */
+  readonly last?: Value;
 }
 
 /** Immutable; holds no parameters and no state. */
@@ -53,6 +65,8 @@ export interface Layer {
   readonly rates?: Readonly<Record<string, Rate>>;
   /** What a network takes in when this layer is its first and nothing else was said: layers that read ids know it. */
   readonly input?: Signal;
+  /** True where what comes out at a step depends on steps behind it: such a layer cannot be run step by step. */
+  readonly wholeSequences?: boolean;
   /** @throws {MnemeError} `invalid-shape` when the layer cannot take this signal */
   signal(input: Signal): Signal;
   parameters(input: Signal): Readonly<Record<string, ParameterSpecification>>;
@@ -75,6 +89,14 @@ export function featuresOf(input: Signal): number {
     `expected vectors, got ${printSignal(input)}: put layers.embedding or layers.oneHot before it.`,
   );
 }
+
+/** Whether it is an object with what every layer has. */
+export const isLayer = (value: unknown): value is Layer =>
+  typeof value === 'object' &&
+  value !== null &&
+  ['signal', 'parameters', 'states', 'apply'].every(
+    (name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function',
+  );
 
 /** The layers that keep nothing. */
 export const none = (): Readonly<Record<string, never>> => ({});

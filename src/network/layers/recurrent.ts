@@ -8,6 +8,7 @@ import { type InitializerOption, initializerOption } from '../initializers.js';
 import type { Rate } from '../rates.js';
 import { dropoutRate, dropped } from './dropout.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
+import { withRows } from './living-rows.js';
 import { parameter } from './parameter.js';
 
 /** Options that every recurrent layer has. */
@@ -72,23 +73,24 @@ export function recurrentLayer(description: Description): Layer {
     states: () => (lstm ? { hidden: [units], cell: [units] } : { hidden: [units] }),
     apply: (context) => {
       const { kernel, recurrentKernel, bias, recurrentBias } = context.parameters;
-      const { hidden, cell: initialCell } = context.states;
-      const result = recurrent({
-        cell,
-        input: dropped(context, context.input, 'dropout'),
-        kernel: dropped(context, kernel!, 'dropConnect'),
-        recurrentKernel: dropped(context, recurrentKernel!, 'recurrentDropConnect'),
-        ...(bias ? { bias } : {}),
-        ...(recurrentBias ? { recurrentBias } : {}),
-        ...(hidden ? { initialHidden: hidden } : {}),
-        ...(initialCell ? { initialCell } : {}),
-        ...(resetAfter === undefined ? {} : { resetAfter }),
-        gateActivation: description.gateActivation,
-        activation: description.activation,
-        training: context.training,
+      return withRows(context, dropped(context, context.input, 'dropout'), ({ input, states }) => {
+        const { output, finalHidden, finalCell } = recurrent({
+          cell,
+          input,
+          kernel: dropped(context, kernel!, 'dropConnect'),
+          recurrentKernel: dropped(context, recurrentKernel!, 'recurrentDropConnect'),
+          bias,
+          recurrentBias,
+          initialHidden: states.hidden,
+          initialCell: states.cell,
+          resetAfter,
+          gateActivation: description.gateActivation,
+          activation: description.activation,
+          training: context.training,
+        });
+        const finals = { hidden: finalHidden, ...(finalCell ? { cell: finalCell } : {}) };
+        return { output, states: finals, last: finalHidden };
       });
-      const states = { hidden: result.finalHidden, ...(result.finalCell ? { cell: result.finalCell } : {}) };
-      return { output: result.output, states };
     },
   };
 }
