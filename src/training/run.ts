@@ -140,7 +140,8 @@ export class Run {
         break;
       }
       queued.steps += 1;
-      queued.tokens += targetCount(network, piece);
+      // Beyond 2^53 it stands still, so that what a checkpoint says of it can be read.
+      queued.tokens = Math.min(queued.tokens + targetCount(network, piece), Number.MAX_SAFE_INTEGER);
       const step = this.#step(piece, epoch, fraction, { ...queued });
       state.place = { epoch, ...next };
       if (this.#checkpoints?.due(queued.steps)) this.#checkpoints.capture(queued.steps, state.place);

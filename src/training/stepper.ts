@@ -180,6 +180,7 @@ export class Stepper {
     const { engine, stream, memory: parameters } = this.#network;
     const { updater } = this.#rule;
     const sequence = this.#completed + this.#queued;
+    if (sequence >= Number.MAX_SAFE_INTEGER) throw countedOut();
     const { update, kind } = positionOf(this.#rule, sequence);
     const progress = { ...position, iteration: update };
     const factor = this.#schedule(progress);
@@ -252,4 +253,9 @@ export class Stepper {
 const ratesAt = (rates: NetworkContract['scheduledRates'], progress: Progress): Record<string, number> =>
   Object.fromEntries(Object.entries(rates).map(([port, rate]) => [port, rateAt(rate, progress)]));
 
+const countedOut = () =>
+  new MnemeError(
+    'out-of-range',
+    'step: this trainer has run 2^53 - 1 steps and can count no further: make another one.',
+  );
 const behindFailure = () => new MnemeError('aborted', 'This step was not run: one before it failed.');
