@@ -9,7 +9,7 @@ namespace mneme::MNEME_TARGET_NAMESPACE {
 // destination[i] = operation(a[i], b[i], c[i], d[i]) for i < count. The destination may be any of the operands.
 using Apply = void (*)(float* destination, const float* a, const float* b, const float* c, const float* d, int64_t count);
 
-constexpr int32_t opcodes = 29;
+constexpr int32_t opcodes = 31;
 constexpr int32_t maximumOperandsOfInstruction = 4;
 
 namespace operation {
@@ -54,6 +54,8 @@ MNEME_OPERATION(MultiplySubtract, 3, fma(a, b, negate(c)))
 MNEME_OPERATION(SubtractProduct, 3, fnma(a, b, c))
 MNEME_OPERATION(SumOfProducts, 4, fma(a, b, multiply(c, d)))
 MNEME_OPERATION(DivideByRoot, 3, divide(a, add(squareRoot(b), c)))
+MNEME_OPERATION(SumWithSquare, 4, fma(a, b, multiply(c, multiply(d, d))))
+MNEME_OPERATION(ProductByRoot, 4, divide(multiply(a, b), add(squareRoot(c), d)))
 MNEME_OPERATION(Erf, 1, erf(a))
 MNEME_OPERATION(Expm1, 1, expm1(a))
 MNEME_OPERATION(Log1p, 1, log1p(a))
@@ -153,6 +155,8 @@ inline constexpr OpcodeTable opcodeTable = [] {
   entries[26] = opcodeEntry<Erf>();
   entries[27] = opcodeEntry<Expm1>();
   entries[28] = opcodeEntry<Log1p>();
+  entries[29] = opcodeEntry<SumWithSquare>();
+  entries[30] = opcodeEntry<ProductByRoot>();
   return table;
 }();
 

@@ -64,6 +64,13 @@ const Opcode opcodes[] = {
     {26, 1, [](double a, double, double, double) { return std::erf(a); }, 1.5},
     {27, 1, [](double a, double, double, double) { return std::expm1(a); }, 2},
     {28, 1, [](double a, double, double, double) { return std::log1p(a); }, 2},
+    {29, 4,
+     [](double a, double b, double c, double d) {
+       const auto square = static_cast<double>(static_cast<float>(d * d));
+       return std::fma(a, b, static_cast<double>(static_cast<float>(c * square)));
+     },
+     0.5},
+    {30, 4, [](double a, double b, double c, double d) { return a * b / (std::sqrt(c) + d); }, 2.5},
 };
 
 void checkValue(const Opcode& opcode, double got, double want) {
@@ -95,6 +102,7 @@ MNEME_TEST(everyOpcode, "expression: every opcode, with every choice of operands
     for (uint32_t operand = 0; operand < 4; ++operand) operands.push_back(noise({length}, operand + 1, 3.0f));
     if (opcode.code == 4 || opcode.code == 5 || opcode.code == 28) operands[0] = positive(operands[0]);
     if (opcode.code == 25) operands[1] = positive(operands[1]), operands[2] = positive(operands[2]);
+    if (opcode.code == 30) operands[2] = positive(operands[2]), operands[3] = positive(operands[3]);
     if (opcode.code >= 16 && opcode.code <= 20) {
       for (int64_t i = 0; i < length; i += 3) operands[0].set(i, opcode.code == 20 ? 0.0f : operands[1].at(i));
     }
@@ -209,7 +217,7 @@ MNEME_TEST(hostileCode, "expression: hostile code is refused") {
   // Registers out of range, destinations that are no temporaries, reading before writing, opcodes that are not there.
   for (const Instruction& bad : std::vector<Instruction>{{10, 2, 0, 3}, {10, 2, 0, -1}, {10, 2, INT32_MAX, 0}, {10, 2, INT32_MIN, 0}, {10, 1, 0, 1}, {10, 0, 0, 1},
                                                          {10, 3, 0, 1}, {10, -1, 0, 1}, {10, INT32_MIN, 0, 1}, {10, INT32_MAX, 0, 1}, {10, 2, 0, 2}, {19, 2, 0, 1},
-                                                         {29, 2, 0, 1}, {-1, 2, 0, 1}, {INT32_MAX, 2, 0, 1}, {24, 2, 0, 0, 0, 7}, {20, 2, 0, 0, 9}})
+                                                         {31, 2, 0, 1}, {-1, 2, 0, 1}, {INT32_MAX, 2, 0, 1}, {24, 2, 0, 0, 0, 7}, {20, 2, 0, 0, 9}})
     MNEME_CHECK(refused(test(mapWords(1, {1.0f}, 1, {bad}, {0}))));
   // Outputs from registers that hold nothing.
   for (const int32_t output : {2, 3, -1, INT32_MAX, INT32_MIN}) MNEME_CHECK(refused(test(mapWords(1, {1.0f}, 1, {}, {output}))));

@@ -78,6 +78,7 @@ const quotient = within(0.5, (a, b) => a / b);
 const sum = within(0.5, (a, b) => a + b);
 const root = within(0.5, (a) => Math.sqrt(a));
 const multiplyAdd = within(0.5, (a, b, c) => a * b + c);
+const magnitude = ([low, high]: Interval): Interval => [Math.max(low, -high, 0), Math.max(-low, high)];
 /** Division by what may be zero says nothing. */
 const divide = (a: Interval, b: Interval): Interval => (b[0] <= 0 && b[1] >= 0 ? everything : quotient(a, b));
 const truth = (mayBeTrue: boolean, mayBeFalse: boolean): Interval => [mayBeFalse ? 0 : 1, mayBeTrue ? 1 : 0];
@@ -87,7 +88,7 @@ const union = (a: Interval, b: Interval): Interval => [Math.min(a[0], b[0]), Mat
 const rules: Readonly<Record<number, (a: Interval, b: Interval, c: Interval, d: Interval) => Interval>> = {
   0: (a) => a,
   1: ([low, high]) => [-high, -low],
-  2: ([low, high]) => [Math.max(low, -high, 0), Math.max(-low, high)],
+  2: magnitude,
   3: within(1.5, (a) => Math.exp(a), [0, Number.POSITIVE_INFINITY]),
   4: within(1.5, (a) => Math.log(a < smallest ? 0 : a)),
   5: root,
@@ -113,6 +114,8 @@ const rules: Readonly<Record<number, (a: Interval, b: Interval, c: Interval, d: 
   26: settling(1.5, (a) => errorFunction(a), [-1, 1], [-4, 4]),
   27: settling(2, (a) => Math.expm1(a), [-1, Number.POSITIVE_INFINITY], [-20, Number.POSITIVE_INFINITY]),
   28: within(2, (a) => Math.log1p(a)),
+  29: (a, b, c, d) => multiplyAdd(a, b, product(c, product(magnitude(d), magnitude(d)))),
+  30: (a, b, c, d) => divide(product(a, b), sum(root(c), d)),
 };
 
 /**

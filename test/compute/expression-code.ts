@@ -30,6 +30,8 @@ const operations: Readonly<Record<number, (a: number, b: number, c: number, d: n
   26: errorFunction,
   27: Math.expm1,
   28: Math.log1p,
+  29: (a, b, c, d) => a * b + c * (d * d),
+  30: (a, b, c, d) => (a * b) / (Math.sqrt(c) + d),
 };
 
 /** The outputs of a piece of code, each instruction rounded; throws where it breaks the rules for registers. */

@@ -189,6 +189,8 @@ describe('code', () => {
     ['a·b + c·d', x.mul(y).add(z.mul(x)), [24]],
     ['a / (sqrt(b) + c)', x.div(y.sqrt().add(z)), [25]],
     ['a / (c + sqrt(b))', x.div(constant(1e-8).add(y.sqrt())), [25]],
+    ['a·b + c·d²', lerp(x, y.square(), 0.9), [29]],
+    ['a·b / (sqrt(c) + d)', x.mul(y).div(z.sqrt().add(1)), [30]],
     ['an argument as it is', x, []],
   ] as const)('%s is one instruction', (_, expression, opcodes) => {
     expect(opcodesOf(encode([expression], 3))).toEqual(opcodes);

@@ -19,6 +19,8 @@ export function fuse(outputs: readonly Expression[]): Operand[] {
   const made = new Map<Expression, Instruction>();
   const isOwn = (node: Expression, kind: Expression['kind']) => node.kind === kind && uses.get(node) === 1;
 
+  const isSquare = (node: Expression) => isOwn(node, 'multiply') && node.operands[0] === node.operands[1];
+
   const lower = (node: Expression): Operand => {
     if (node.kind === 'constant' || node.kind === 'variable') return node as Operand;
     const known = made.get(node);
@@ -37,7 +39,12 @@ export function fuse(outputs: readonly Expression[]): Operand[] {
     const [x, y] = node.operands as [Expression, Expression];
     if (node.kind === 'add') {
       const [left, right] = [isOwn(x, 'multiply'), isOwn(y, 'multiply')];
-      if (left && right) return [fusedOpcodes.sumOfProducts, [...x.operands, ...y.operands]];
+      if (left && right) {
+        const [factor, square] = isSquare(y.operands[0]!) ? [...y.operands].reverse() : y.operands;
+        return isSquare(square!)
+          ? [fusedOpcodes.sumWithSquare, [...x.operands, factor!, square!.operands[0]!]]
+          : [fusedOpcodes.sumOfProducts, [...x.operands, ...y.operands]];
+      }
       if (left) return [fusedOpcodes.multiplyAdd, [...x.operands, y]];
       if (right) return [fusedOpcodes.multiplyAdd, [...y.operands, x]];
     }
@@ -47,7 +54,11 @@ export function fuse(outputs: readonly Expression[]): Operand[] {
     }
     if (node.kind === 'divide' && isOwn(y, 'add')) {
       const [root, rest] = isOwn(y.operands[0]!, 'sqrt') ? y.operands : [...y.operands].reverse();
-      if (isOwn(root!, 'sqrt')) return [fusedOpcodes.divideByRoot, [x, root!.operands[0]!, rest!]];
+      if (isOwn(root!, 'sqrt')) {
+        return isOwn(x, 'multiply')
+          ? [fusedOpcodes.productByRoot, [...x.operands, root!.operands[0]!, rest!]]
+          : [fusedOpcodes.divideByRoot, [x, root!.operands[0]!, rest!]];
+      }
     }
     return undefined;
   };

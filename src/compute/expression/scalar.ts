@@ -35,6 +35,8 @@ export const fusedOpcodes = {
   subtractProduct: 23, // c - a·b
   sumOfProducts: 24, // a·b + c·d
   divideByRoot: 25, // a / (sqrt(b) + c)
+  sumWithSquare: 29, // a·b + c·d²
+  productByRoot: 30, // a·b / (sqrt(c) + d)
 } as const;
 
 /** The value of an operation; operands it does not have are ignored. */
