@@ -1,35 +1,17 @@
 /** `scan`: a function of values, run once for each step of sequences, with states that go from step to step. */
 import { MnemeError } from '../errors.js';
-import { makeNode, type Operation, reshape, type Value } from './graph.js';
+import { makeNode, type Node, type Operation, reshape, type Value } from './graph.js';
 import { slice } from './operations/index.js';
 import { type Body, nodesBehind, sliceSource, stateSource } from './scan/body.js';
 import { scanGradient } from './scan/gradient.js';
+import { masked } from './scan/masking.js';
 import { loopOperation } from './scan/operation.js';
+import type { ScanOptions, ScanResult } from './scan/options.js';
 import { simplified } from './scan/simplification.js';
 import { separate } from './scan/tracing.js';
 import { printShape, sameShape } from './tensor.js';
 
-export interface ScanOptions {
-  /** `[T, ...]` each; a step is given the part `[...]` of its own. */
-  readonly sequences: readonly Value[];
-  /** What the states are before the first step. */
-  readonly initial: readonly Value[];
-  /**
-   * One step, called once, to be looked at: from its parts of the sequences and the states before it to what it gives out and
-   * the states after it. It may use any other values, and these have gradients too.
-   */
-  readonly step: (
-    parts: readonly Value[],
-    states: readonly Value[],
-  ) => { readonly outputs: readonly Value[]; readonly states: readonly Value[] };
-}
-
-export interface ScanResult {
-  /** `[T, ...]` each. */
-  readonly outputs: readonly Value[];
-  /** After the last step. */
-  readonly states: readonly Value[];
-}
+export type { ScanOptions, ScanResult };
 
 /**
  * Runs a step over sequences, time-major. Gradients go through outputs, states and everything that the step uses.
@@ -46,7 +28,8 @@ export interface ScanResult {
  *   },
  * });
  */
-export function scan({ sequences, initial, step }: ScanOptions): ScanResult {
+export function scan({ mask, ...options }: ScanOptions): ScanResult {
+  const { sequences, initial, step } = mask ? masked(options, mask) : options;
   const count = lengthOf(sequences);
   const whole = sequences.map((value) => (value.shape.length === 1 ? reshape(value, [count, 1]) : value));
   const parts = whole.map((sequence, index) => sliceSource(index, sequence));
@@ -59,27 +42,21 @@ export function scan({ sequences, initial, step }: ScanOptions): ScanResult {
   const outputs = values.slice(0, given.outputs.length);
   const next = values.slice(given.outputs.length);
 
-  const used = new Set(nodesBehind(values));
-  const isUsed = (_: Value, index: number, all: readonly Value[]) => used.has(sourceOf(all[index]!).node);
-  const renumbered = (source: Value) => sourceOf(source);
-  const states = before.map(renumbered);
-  const kept = (list: readonly Value[], by: readonly Value[]) => list.filter((_, index) => isUsed(_, index, by));
-  // What is a state of the next step is found among the states.
-  const asState = outputs.map((value) => next.indexOf(value));
-  const own = [...new Set(outputs.filter((value) => !next.includes(value)))];
-  const inside = nodesBehind(values).flatMap((node) =>
-    node.operation && node.operation.alias?.(node) === undefined
-      ? node.outputs.filter((value) => value !== undefined)
-      : [],
-  );
-  const results = [...own, ...inside.filter((value) => !own.includes(value) && !next.includes(value))];
+  // Only what the simplified step still reads goes in.
+  const nodes = new Set(nodesBehind(values));
+  const read = (inner: readonly Value[], outer: readonly Value[]) =>
+    inner
+      .map((source, index) => ({ inside: sourceOf(source), outside: outer[index]! }))
+      .filter(({ inside }) => nodes.has(inside.node));
+  const slices = read(traced.slices, traced.sequences);
+  const captured = read(traced.captured, traced.outside);
   const body: Body = {
     count,
     reverse: false,
-    slices: traced.slices.filter(isUsed).map(renumbered),
-    states,
-    captured: traced.captured.filter(isUsed).map(renumbered),
-    results,
+    slices: slices.map(({ inside }) => inside),
+    states: before.map(sourceOf),
+    captured: captured.map(({ inside }) => inside),
+    results: resultsOf(outputs, next, nodes),
     next,
     history: true,
   };
@@ -87,19 +64,32 @@ export function scan({ sequences, initial, step }: ScanOptions): ScanResult {
     ...loopOperation('scan', body),
     gradient: (node, arriving, wanted) => scanGradient(body, node, arriving, wanted),
   };
-  const inputs = [...kept(traced.sequences, traced.slices), ...initial, ...kept(traced.outside, traced.captured)];
+  const inputs = [...slices.map(({ outside }) => outside), ...initial, ...captured.map(({ outside }) => outside)];
   const made = makeNode(operation, inputs, {}).outputs as readonly Value[];
-  const histories = made.slice(results.length);
+  const histories = made.slice(body.results.length);
   return {
-    outputs: outputs.map((value, index) => {
-      const state = asState[index]!;
-      if (state < 0) return made[results.indexOf(value)]!;
+    outputs: outputs.map((value) => {
+      const state = next.indexOf(value);
+      if (state < 0) return made[body.results.indexOf(value)]!;
       return slice(histories[state]!, { axis: 0, start: 1, length: count });
     }),
     states: histories.map((history, index) =>
       reshape(slice(history, { axis: 0, start: count, length: 1 }), initial[index]!.shape),
     ),
   };
+}
+
+/**
+ * What becomes a sequence: what the step gives out, but for states, which are kept anyway; then all that it computes on the way,
+ * for the gradient to read. What has too many axes for a sequence of it is computed again instead.
+ */
+function resultsOf(outputs: readonly Value[], next: readonly Value[], nodes: ReadonlySet<Node>): Value[] {
+  const own = new Set(outputs.filter((value) => !next.includes(value)));
+  for (const node of nodes) {
+    if (!node.operation || node.operation.alias?.(node) !== undefined) continue;
+    for (const value of node.outputs) if (value && value.shape.length < 4 && !next.includes(value)) own.add(value);
+  }
+  return [...own];
 }
 
 function lengthOf(sequences: readonly Value[]): number {

@@ -38,14 +38,21 @@ function keyOf(node: StepNode, numbers: ReadonlyMap<StepNode, number>): string {
   return JSON.stringify([what, inputs, outputs]);
 }
 
-/** Drops nodes, optional outputs, expressions of maps, and inputs of expressions that nothing reads. */
-export function dropUnread(graph: StepGraph): void {
+/**
+ * Drops nodes, optional outputs, expressions of maps, and inputs of expressions that nothing reads.
+ *
+ * @param options `optionalOutputs`: keep those of nodes that stay, for gradients read them. Default 'drop'
+ */
+export function dropUnread(
+  graph: StepGraph,
+  { optionalOutputs = 'drop' }: { readonly optionalOutputs?: 'drop' | 'keep' } = {},
+): void {
   const read = new Set<StepValue>(rootsOf(graph));
   const kept: StepNode[] = [];
   for (const node of graph.nodes.toReversed()) {
     if (!node.outputs.some((output) => output && read.has(output))) continue;
     if (node.operation === mapOperation && !node.attributes.guard) dropExpressions(node, read);
-    for (const index of node.operation?.optionalOutputs ?? []) {
+    for (const index of (optionalOutputs === 'drop' && node.operation?.optionalOutputs) || []) {
       if (!read.has(node.outputs[index]!)) node.outputs[index] = undefined;
     }
     for (const input of node.inputs) if (input) read.add(input);

@@ -14,7 +14,7 @@ export function simplified<Values extends readonly Value[]>(
 ): { readonly values: Value[]; sourceOf(source: Value): Value } {
   const graph = copyGraph({ outputs: Object.fromEntries(values.map((value, index) => [`${index}:`, value])) });
   mergeEqual(graph);
-  dropUnread(graph);
+  dropUnread(graph, { optionalOutputs: 'keep' });
   fuseMaps(graph);
   const found = new Map(
     graph.nodes.flatMap(({ source, outputs }) => (source ? [[outputs[0]!.name, outputs[0] as Value] as const] : [])),
