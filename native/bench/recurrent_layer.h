@@ -50,8 +50,9 @@ class RecurrentLayer {
     int32_t oneWord;
     std::memcpy(&oneWord, &one, sizeof oneWord);
     // sigmoid and tanh with their derivatives, as expression code.
-    const std::vector<int32_t> words = {cell, resetAfter, 1, 19, 1, 2, 0, 2, 2, 7, 1, 0, 0, 0, 0, 23, 2, 1, 1, 1, 0, 1, 2,
-                                        2, 20, 1, 2, 1, 2, 2, oneWord, 6, 2, 0, 0, 0, 0, 23, 3, 2, 2, 1, 0, 2, 3};
+    const std::vector<int32_t> tanhWords = {2, 20, 1, 2, 1, 2, 2, oneWord, 6, 2, 0, 0, 0, 0, 23, 3, 2, 2, 1, 0, 2, 3};
+    std::vector<int32_t> words = {cell, resetAfter, 0, 1, 19, 1, 2, 0, 2, 2, 7, 1, 0, 0, 0, 0, 23, 2, 1, 1, 1, 0, 1, 2};
+    for (int activation = 0; activation < 2; ++activation) words.insert(words.end(), tanhWords.begin(), tanhWords.end());
     const int64_t panels = cell == 0 ? (units + 63) / 64 : (units + 15) / 16;
     const Operand y = arrays_.empty({time, batch, units});
     const Operand tape = arrays_.empty({panels * time * batch * 64 + (cell == 1 ? 2 * ((time * batch * units + 15) / 16 * 16) : 0)});

@@ -171,7 +171,7 @@ struct Tapes {
 };
 
 Tapes tapesOf(const Program& program) {
-  constexpr std::size_t written = 3, read = 8;  // by `recurrent`, by `recurrentGradient`
+  constexpr std::size_t written = 3, read = 14;  // by `recurrent`, by `recurrentGradient`
   const auto isCalled = [](const Instruction& instruction, const char* name) { return std::strcmp(instruction.kernel->name, name) == 0; };
   const auto overlap = [&](const Buffer& a, const Buffer& b) {
     const Reach first = reachOf(a, program.loops), second = reachOf(b, program.loops);
@@ -189,7 +189,7 @@ Tapes tapesOf(const Program& program) {
     if (!tape.strides.empty()) tapes.readByOthers = true;  // one in each iteration
     for (const Instruction& other : program.instructions) {
       const bool isGradient = isCalled(other, "recurrentGradient") && other.words == writer.words &&
-                              std::equal(writer.inputTypes.begin(), writer.inputTypes.begin() + 3, other.inputTypes.begin(), sameType);
+                              std::equal(writer.inputTypes.begin(), writer.inputTypes.begin() + 13, other.inputTypes.begin(), sameType);
       for (const auto* operands : {&other.inputs, &other.outputs}) {
         for (std::size_t index = 0; index < operands->size(); ++index) {
           const int32_t operand = (*operands)[index];

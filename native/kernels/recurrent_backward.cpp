@@ -1,8 +1,8 @@
 // The way back through recurrent cells (formulas and memory: recurrent_problem.h).
 //
-//   inputs   those of `recurrent`, then y [T, B, H], tape (overwritten), dy? [T, B, H], dFinalHidden? [B, H], dFinalCell? [B, H]
-//   outputs  dx? [T, B, I], dKernel, dRecurrentKernel, dBias?, dRecurrentBias?, dInitialHidden?, dInitialCell?
-//   words    cell, resetAfter, gate activation, cell activation
+//   inputs   those of `recurrent`, then y [T, B, P], tape (overwritten), dy? [T, B, P], dFinalHidden? [B, P], dFinalCell? [B, H]
+//   outputs  dx? [T, B, I], dKernel, dRecurrentKernel, dBias?, dRecurrentBias?, dInitialHidden?, dInitialCell?, dPeephole?, dProjection?
+//   words    those of `recurrent`
 //
 // From the last step to the first: the product of a step's gate gradients with the transposed recurrent weights, plus dy, is dh of
 // the step before, whose cell then turns its gates into gate gradients in place. Afterwards the gate gradients of all steps give
@@ -10,13 +10,15 @@
 //
 // The team shares the work as in recurrent_forward.cpp.
 #include <algorithm>
+#include <limits>
 
 #include "kernels/operands.h"
 #include "kernels/parallel.h"
 
 #include "simd/target_begin.h"
 
-#include "kernels/recurrent_expressions.h"
+#include "kernels/recurrent_backward_states.h"
+#include "kernels/recurrent_checks.h"
 #include "kernels/recurrent_gradients.h"
 #include "kernels/recurrent_packing.h"
 #include "kernels/recurrent_plan.h"
@@ -26,62 +28,18 @@ namespace {
 
 bool wantsInputs(const Signature& signature) noexcept { return signature.outputs[inputX].present; }
 
-struct Workspace {
-  float* zeros = nullptr;        // a row
-  float* carry = nullptr;        // [B][units rounded up to 16]: dc (LSTM), the direct part of dh (GRU)
-  float* resetHidden = nullptr;  // r h of all steps
-  ExpressionCells* cells = nullptr;  // of each member
-  GradientSums sums;
-
-  Workspace(const RecurrentProblem& problem, int members, Layout& layout, bool build) noexcept : sums(problem, layout) {
-    zeros = layout.take<float>(problem.paddedUnits());
-    if (problem.cell != CellKind::simple) carry = layout.take<float>(problem.batch * problem.paddedUnits());
-    if (problem.resetBefore()) resetHidden = layout.take<float>(problem.rows() * problem.units);
-    if (!problem.fast()) cells = buildExpressionCells(problem, members, layout, build);
-  }
-};
-
-void checkGradient(Check& check, const OperandType& type, const OperandType& of, const char* name) noexcept {
-  if (check.failed() || !type.present) return;
-  check.that(of.present && sameShape(type, of), "%s has not the shape of what it is the gradient of", name);
-}
-
 Status verify(const Signature& signature, Requirements* requirements) noexcept {
   Check check(signature, backwardInputs, backwardOutputs, -1);
-  checkRecurrent(check, signature);
-  check.input(inputY, Dtype::f32).input(inputTape, Dtype::f32);
-  for (int input : {inputDy, inputDFinalHidden, inputDFinalCell}) check.optionalInput(input, Dtype::f32);
-  check.output(inputKernel, Dtype::f32).output(inputRecurrentKernel, Dtype::f32);
-  for (int output : {inputX, inputBias, inputRecurrentBias, inputInitialHidden, inputInitialCell}) check.optionalOutput(output, Dtype::f32);
+  checkBackward(check, signature);
   if (check.failed()) return check.status();
   const RecurrentProblem problem = recurrentProblem(signature);
-  const Span<const OperandType> inputs = signature.inputs, outputs = signature.outputs;
-  checkState(check, inputs[inputInitialHidden], problem, "initialHidden");
-  checkState(check, inputs[inputInitialCell], problem, "initialCell");
-  checkSequence(check, inputs[inputY], problem, "y");
-  checkSequence(check, inputs[inputDy], problem, "dy");
-  checkState(check, inputs[inputDFinalHidden], problem, "dFinalHidden");
-  checkState(check, inputs[inputDFinalCell], problem, "dFinalCell");
-  check.that(!inputs[inputDFinalCell].present || problem.lstm(), "only an LSTM has a cell state");
-  check.that(!outputs[inputInitialCell].present || problem.lstm(), "only an LSTM has a cell state");
-  check.that(inputs[inputTape].count() == problem.tapeFloats(), "the tape has %lld elements where %lld belong",
-             static_cast<long long>(inputs[inputTape].count()), static_cast<long long>(problem.tapeFloats()));
-  check.that(!outputs[inputX].present || !problem.ids, "ids have no gradient");
-  checkGradient(check, outputs[inputX], inputs[inputX], "dx");
-  checkGradient(check, outputs[inputKernel], inputs[inputKernel], "dKernel");
-  checkGradient(check, outputs[inputRecurrentKernel], inputs[inputRecurrentKernel], "dRecurrentKernel");
-  if (outputs[inputBias].present) check.that(outputs[inputBias].count() == problem.width(), "dBias has not one element a gate and unit");
-  if (outputs[inputRecurrentBias].present)
-    check.that(outputs[inputRecurrentBias].count() == problem.width() && problem.gru() && problem.resetAfter, "dRecurrentBias does not belong here or has another shape");
-  checkState(check, outputs[inputInitialHidden], problem, "dInitialHidden");
-  checkState(check, outputs[inputInitialCell], problem, "dInitialCell");
-  if (check.failed()) return check.status();
   Layout workspace, prepared;
-  Workspace(problem, signature.threads, workspace, false);
+  BackwardSpace(problem, signature.threads, workspace, false);
   BackwardWeights(problem, wantsInputs(signature), prepared);
   requirements->workspaceBytes = workspace.bytes();
   requirements->preparedBytes = prepared.bytes();
   requirements->preparedInputs = 1u << inputRecurrentKernel | (wantsInputs(signature) ? 1u << inputKernel : 0u);
+  if (problem.projected) requirements->preparedInputs |= 1u << inputProjection;
   return check.status();
 }
 
@@ -97,8 +55,9 @@ class Backward {
         tape_(call.mutableInput(inputTape)),
         weights_(problem_, wantsInputs(*call.signature), prepared),
         space_(problem_, call.team->size(), workspace, true),
-        gradients_(call, problem_, weights_, space_.resetHidden, space_.sums) {
-    std::memset(space_.zeros, 0, static_cast<std::size_t>(problem_.paddedUnits()) * sizeof(float));
+        states_(call, problem_, tape_, space_),
+        gradients_(call, problem_, weights_, space_.resetHidden, space_.dProjected, space_.sums) {
+    std::memset(space_.zeros, 0, static_cast<std::size_t>(std::max(problem_.paddedUnits(), problem_.paddedHidden())) * sizeof(float));
     chooseCells();
   }
 
@@ -111,16 +70,18 @@ class Backward {
     // Segments of units; a panel of a simple RNN is not cut.
     const int64_t all = problem_.paddedUnits() / segmentColumns;
     const Share segments = byRows ? Share{0, all} : crew.share(all, problem_.panelUnits() / segmentColumns);
+    const int64_t allHidden = problem_.paddedHidden() / segmentColumns;
+    const Share hidden = !problem_.projected ? segments : byRows ? Share{0, allHidden} : crew.share(allHidden);
     bool stopped = false;
-    lastStep(crew, rows, segments);
+    startCarries(rows, segments);
+    lastStep(crew, rows, hidden);
     if (!byRows) crew.barrier();
     for (int64_t t = problem_.time - 1; t >= 0 && !stopped; --t) {
-      if (problem_.resetBefore()) {
-        resetStep(crew, t, rows, segments);
-        if (!byRows) crew.barrier();
-      }
-      if (t > 0) step(crew, t, rows, segments);
-      else beforeFirstStep(rows, segments);
+      if (problem_.resetBefore()) resetStep(crew, t, rows, segments);
+      if (problem_.projected) unprojectStep(crew, t, rows, segments);
+      if ((problem_.resetBefore() || problem_.projected) && !byRows) crew.barrier();
+      if (t > 0) step(crew, t, rows, hidden);
+      else beforeFirstStep(rows, hidden, segments);
       stopped = byRows ? stop.seen(*call_.team) : stop.seenTogether(crew, t);
     }
     if (wantsInputs(*call_.signature) && !stopped) {
@@ -136,7 +97,7 @@ class Backward {
   void chooseCells() noexcept {
     switch (problem_.cell) {
       case CellKind::lstm:
-        cells_[1] = lstmBackward<true>, cells_[0] = lstmBackward<false>;
+        cells_[1] = chooseLstmBackward<true>(problem_), cells_[0] = chooseLstmBackward<false>(problem_);
         if (!problem_.fast()) cells_[0] = cells_[1] = lstmBackwardExpression;
         break;
       case CellKind::gru:
@@ -150,7 +111,7 @@ class Backward {
         resetCells_[0] = resetCells_[1] = gruResetBackwardExpression;
         break;
       case CellKind::simple:
-        switch (problem_.activation.kind) {
+        switch (problem_.candidate.kind) {
           case ActivationKind::sigmoid: cells_[0] = simpleBackward<ActivationKind::sigmoid>; break;
           case ActivationKind::tanh: cells_[0] = simpleBackward<ActivationKind::tanh>; break;
           case ActivationKind::relu: cells_[0] = simpleBackward<ActivationKind::relu>; break;
@@ -161,34 +122,35 @@ class Backward {
     }
   }
 
-  float* gatesAt(int64_t panel, int64_t t, int64_t row) const noexcept {
-    return tape_ + (panel * problem_.rows() + t * problem_.batch + row) * panelColumns;
-  }
-  int64_t sequenceAt(int64_t t, int64_t row) const noexcept { return (t * problem_.batch + row) * problem_.units; }
-  float* carryAt(int64_t row) const noexcept { return space_.carry + row * problem_.paddedUnits(); }
-
   // All rows and units of step t.
   CellRows stepRows(int member, int64_t t) const noexcept {
     CellRows rows;
     rows.stride = problem_.units;
-    rows.gates = gatesAt(0, t, 0);
+    rows.gates = states_.gatesAt(0, t, 0);
     const float* y = call_.input(inputY);
-    const float* hidden = t > 0 ? y + sequenceAt(t - 1, 0) : call_.input(inputInitialHidden);
-    rows.hiddenBefore = hidden == nullptr ? space_.zeros : hidden;
-    rows.hiddenBeforeStride = hidden == nullptr ? 0 : problem_.units;
-    rows.hidden = const_cast<float*>(y) + sequenceAt(t, 0);
+    const float* hidden = t > 0 ? y + states_.hiddenAt(t - 1, 0) : call_.input(inputInitialHidden);
+    const GivenStates before = states_.orZeros(hidden, problem_.units);
+    const GivenStates fed = hidden != nullptr && problem_.masked ? GivenStates{tape_ + problem_.fedAt() + states_.hiddenAt(t, 0), problem_.hidden} : before;
+    rows.hiddenBefore = before.data, rows.hiddenBeforeStride = before.stride;
+    rows.fedBefore = fed.data, rows.fedBeforeStride = fed.stride;
+    rows.hidden = const_cast<float*>(y) + states_.hiddenAt(t, 0);
     if (problem_.lstm()) {
-      float* cells = tape_ + problem_.gateFloats(problem_.rows());
-      const float* cell = t > 0 ? cells + sequenceAt(t - 1, 0) : call_.input(inputInitialCell);
-      rows.cellBefore = cell == nullptr ? space_.zeros : cell;
-      rows.cellBeforeStride = cell == nullptr ? 0 : problem_.units;
-      rows.cell = cells + sequenceAt(t, 0);
-      rows.cellActivation = rows.cell + problem_.stateFloats();
+      const float* cells = tape_ + problem_.cellsAt();
+      const GivenStates cell = states_.orZeros(t > 0 ? cells + states_.unitsAt(t - 1, 0) : call_.input(inputInitialCell), problem_.units);
+      rows.cellBefore = cell.data, rows.cellBeforeStride = cell.stride;
+      rows.cell = tape_ + (problem_.keepsCandidates() ? problem_.candidatesAt() : problem_.cellsAt()) + states_.unitsAt(t, 0);
+      rows.cellActivation = tape_ + problem_.cellActivationsAt() + states_.unitsAt(t, 0);
+      rows.peephole = call_.input(inputPeephole);
+      rows.cellClip = problem_.cellClip;
+      rows.coupled = problem_.coupled;
+    } else if (problem_.keepsCandidates()) {
+      rows.hidden = tape_ + problem_.candidatesAt() + states_.unitsAt(t, 0);
     }
-    if (problem_.resetBefore()) rows.resetHidden = space_.resetHidden + sequenceAt(t, 0);
+    if (problem_.resetBefore()) rows.resetHidden = space_.resetHidden + states_.unitsAt(t, 0);
     rows.carry = space_.carry;
     rows.carryStride = problem_.paddedUnits();
-    if (t > 0 && call_.input(inputDy) != nullptr) rows.dyBefore = call_.input(inputDy) + sequenceAt(t - 1, 0);
+    if (problem_.plainStates() && t > 0 && call_.input(inputDy) != nullptr) rows.dyBefore = call_.input(inputDy) + states_.hiddenAt(t - 1, 0);
+    rows.recurrentMask = call_.input(inputRecurrentMask);
     if (space_.cells != nullptr) rows.expressions = space_.cells + member;
     return rows;
   }
@@ -214,31 +176,36 @@ class Backward {
       body(first, static_cast<int>(end - first));
     }
   }
-  // Units there are in some segments from one on.
-  int unitsOf(int64_t first, int segments) const noexcept {
-    return static_cast<int>(std::min<int64_t>(segments * segmentColumns, problem_.units - first * segmentColumns));
+  // dc after the last step.
+  void startCarries(Share rows, Share segments) const noexcept {
+    if (!problem_.lstm()) return;
+    const float* dFinalCell = call_.input(inputDFinalCell);
+    for (int64_t row = rows.begin; row < rows.end; ++row)
+      for (int64_t segment = segments.begin; segment < segments.end; ++segment) {
+        const int64_t unit = segment * segmentColumns;
+        store16(states_.carryAt(row) + unit, dFinalCell == nullptr ? broadcast16(0.0f)
+                                                           : loadFirst16(dFinalCell + row * problem_.units + unit, columnsOf(problem_.units, segment, 1)));
+      }
   }
 
   // dh of the last step is what is given for it.
   void lastStep(const Crew& crew, Share rows, Share segments) const noexcept {
-    const float *dy = call_.input(inputDy), *dFinalHidden = call_.input(inputDFinalHidden), *dFinalCell = call_.input(inputDFinalCell);
+    const float *dy = call_.input(inputDy), *dFinalHidden = call_.input(inputDFinalHidden);
     const CellRows all = stepRows(crew.member, problem_.time - 1);
     alignas(64) float tile[maximumTileRows * panelColumns];
     forBlocks(segments, false, [&](int64_t first, int count) {
-      const int units = unitsOf(first, count);
-      const int64_t unit = first * segmentColumns;
+      const int columns = columnsOf(problem_.hidden, first, count);
       forTiles(rows.begin, rows.end, tileRowsOf(panelSegments), [&](int64_t row, int taken) {
         for (int r = 0; r < taken; ++r)
           for (int at = 0; at < count * segmentColumns; at += segmentColumns) {
-            const int lanes = std::min(units - at, segmentColumns);
-            const int64_t here = (row + r) * problem_.units + unit + at;
+            const int lanes = std::min(columns - at, segmentColumns);
+            const int64_t here = (row + r) * problem_.hidden + first * segmentColumns + at;
             Lanes16 dh = broadcast16(0.0f);
-            if (dy != nullptr) dh = loadFirst16(dy + sequenceAt(problem_.time - 1, 0) + here, lanes);
+            if (dy != nullptr) dh = loadFirst16(dy + states_.hiddenAt(problem_.time - 1, 0) + here, lanes);
             if (dFinalHidden != nullptr) dh = add(dh, loadFirst16(dFinalHidden + here, lanes));
             store16(tile + r * panelColumns + at, dh);
-            if (problem_.lstm()) store16(carryAt(row + r) + unit + at, dFinalCell == nullptr ? broadcast16(0.0f) : loadFirst16(dFinalCell + here, lanes));
           }
-        runCells(cells_, tile, all, first, count, row, taken);
+        hiddenArrived(tile, all, problem_.time - 1, first, count, row, taken);
       });
     });
   }
@@ -248,7 +215,7 @@ class Backward {
     const int64_t block = first / panelSegments;
     ChunkedTileOperands operands;
     operands.aStride = panelColumns;
-    const int64_t blockUnits = std::min<int64_t>(panelColumns, problem_.paddedUnits() - block * panelColumns);
+    const int64_t blockUnits = std::min<int64_t>(panelColumns, problem_.paddedHidden() - block * panelColumns);
     operands.bStride = blockUnits;
     operands.b = transposed + problem_.columns(side) * block * panelColumns + (first - block * panelSegments) * segmentColumns;
     return operands;
@@ -258,17 +225,16 @@ class Backward {
   Prefetch cellOperands(int64_t t, int64_t first, int64_t row) const noexcept {
     const int64_t unit = first * segmentColumns;
     Prefetch soon;
-    soon.gates = gatesAt(first, t, row);
+    soon.gates = states_.gatesAt(first, t, row);
     soon.gatesSegment = problem_.rows() * panelColumns;
     soon.rowStride = problem_.units;
     if (problem_.lstm()) {
-      const float* cells = tape_ + problem_.gateFloats(problem_.rows());
-      soon.arrays[0] = cells + problem_.stateFloats() + sequenceAt(t, row) + unit;
-      if (t > 0) soon.arrays[1] = cells + sequenceAt(t - 1, row) + unit;
+      soon.arrays[0] = tape_ + problem_.cellActivationsAt() + states_.unitsAt(t, row) + unit;
+      if (t > 0) soon.arrays[1] = tape_ + problem_.cellsAt() + states_.unitsAt(t - 1, row) + unit;
     } else if (t > 0) {
-      soon.arrays[0] = call_.input(inputY) + sequenceAt(t - 1, row) + unit;
+      soon.arrays[0] = call_.input(inputY) + states_.hiddenAt(t - 1, row) + unit;
     }
-    if (t > 0 && call_.input(inputDy) != nullptr) soon.arrays[2] = call_.input(inputDy) + sequenceAt(t - 1, row) + unit;
+    if (t > 0 && call_.input(inputDy) != nullptr) soon.arrays[2] = call_.input(inputDy) + states_.hiddenAt(t - 1, row) + unit;
     return soon;
   }
 
@@ -277,11 +243,11 @@ class Backward {
     const float* dy = call_.input(inputDy);
     const Share panels = {0, problem_.panels()};
     const Side side = problem_.recurrentSide();
-    const bool prefetches = problem_.units >= prefetchUnits && problem_.cell != CellKind::simple;
+    const bool prefetches = problem_.units >= prefetchUnits && problem_.cell != CellKind::simple && !problem_.projected;
     const CellRows all = stepRows(crew.member, t - 1);
     alignas(64) float tile[maximumTileRows * panelColumns];
     forBlocks(segments, t % 2 != 0, [&](int64_t first, int count) {
-      const int units = unitsOf(first, count);
+      const int units = columnsOf(problem_.hidden, first, count);
       const int64_t unit = first * segmentColumns;
       ChunkedTileOperands operands = gateProduct(side, weights_.recurrentKernel, first);
       operands.to = tile;
@@ -289,19 +255,25 @@ class Backward {
       Prefetch soon;
       if (prefetches) operands.prefetch = &soon;
       forTiles(rows.begin, rows.end, tileRowsOf(count), [&](int64_t row, int taken) {
-        operands.a = gatesAt(0, t, row) + side.first * segmentColumns;
+        operands.a = states_.gatesAt(0, t, row) + side.first * segmentColumns;
         if (prefetches) soon = cellOperands(t - 1, first, row);
+        if (!problem_.plainStates()) {
+          runPanels(problem_, side, panels, operands, taken, count * segmentColumns);
+          states_.addToProduct(tile, t - 1, first, count, row, taken);
+          hiddenArrived(tile, all, t - 1, first, count, row, taken);
+          return;
+        }
         if (problem_.gru()) {
-          operands.start = carryAt(row) + unit;
+          operands.start = states_.carryAt(row) + unit;
           operands.startStride = problem_.paddedUnits();
         } else if (dy != nullptr) {
-          operands.start = dy + sequenceAt(t - 1, row) + unit;
-          operands.startStride = problem_.units;
+          operands.start = dy + states_.hiddenAt(t - 1, row) + unit;
+          operands.startStride = problem_.hidden;
           if (units < count * segmentColumns) {
             // dy ends within the last segment.
             for (int r = 0; r < taken; ++r)
               for (int at = 0; at < units; at += segmentColumns)
-                store16(tile + r * panelColumns + at, loadFirst16(operands.start + r * problem_.units + at, std::min(units - at, segmentColumns)));
+                store16(tile + r * panelColumns + at, loadFirst16(operands.start + r * problem_.hidden + at, std::min(units - at, segmentColumns)));
             operands.start = tile;
             operands.startStride = panelColumns;
           }
@@ -321,33 +293,83 @@ class Backward {
       operands.to = tile;
       operands.toStride = panelColumns;
       forTiles(rows.begin, rows.end, tileRowsOf(count), [&](int64_t row, int taken) {
-        operands.a = gatesAt(0, t, row) + problem_.candidateSide().first * segmentColumns;
+        operands.a = states_.gatesAt(0, t, row) + problem_.candidateSide().first * segmentColumns;
         runPanels(problem_, problem_.candidateSide(), {0, problem_.panels()}, operands, taken, count * segmentColumns);
         runCells(resetCells_, tile, all, first, count, row, taken);
+        if (!problem_.plainStates()) states_.clearReset(all, t, first, count, row, taken);
       });
     });
   }
 
-  // Gradients of the states before the first step.
-  void beforeFirstStep(Share rows, Share segments) const noexcept {
-    float *dHidden = call_.output(inputInitialHidden), *dCell = call_.output(inputInitialCell);
+  // d(o output(c)) = dh R^T, and the cells.
+  void unprojectStep(const Crew& crew, int64_t t, Share rows, Share segments) const noexcept {
+    const CellRows all = stepRows(crew.member, t);
+    alignas(64) float tile[maximumTileRows * panelColumns];
+    TileOperands operands;
+    operands.aStride = problem_.paddedHidden();
+    operands.terms = problem_.hidden;
+    operands.to = tile;
+    operands.toStride = panelColumns;
     forBlocks(segments, false, [&](int64_t first, int count) {
-      const int units = unitsOf(first, count);
-      const int64_t unit = first * segmentColumns;
-      if (dCell != nullptr)
-        copyRows(carryAt(rows.begin) + unit, problem_.paddedUnits(), static_cast<int>(rows.end - rows.begin), units,
-                 dCell + rows.begin * problem_.units + unit, problem_.units);
-      if (dHidden == nullptr) return;
-      ChunkedTileOperands operands = gateProduct(problem_.recurrentSide(), weights_.recurrentKernel, first);
+      const int64_t block = first / panelSegments;
+      operands.bStride = std::min<int64_t>(panelColumns, problem_.paddedUnits() - block * panelColumns);
+      operands.b = weights_.projection + problem_.paddedHidden() * block * panelColumns + (first - block * panelSegments) * segmentColumns;
       forTiles(rows.begin, rows.end, tileRowsOf(count), [&](int64_t row, int taken) {
-        operands.a = gatesAt(0, 0, row) + problem_.recurrentSide().first * segmentColumns;
-        operands.to = dHidden + row * problem_.units + unit;
-        operands.toStride = problem_.units;
-        if (problem_.gru()) {
-          operands.start = carryAt(row) + unit;
+        operands.a = states_.projectedAt(t, row);
+        runTile<PlainTile>(operands, taken, count);
+        cellsArrived(tile, all, t, first, count, row, taken);
+      });
+    });
+  }
+
+  // dh of step t is complete in the tile.
+  void hiddenArrived(float* tile, const CellRows& step, int64_t t, int64_t first, int count, int64_t row, int taken) const noexcept {
+    if (problem_.hiddenKeep != Keep::none) {
+      const Region region = {row, first * segmentColumns, taken, count * segmentColumns};
+      splitGradient(region, states_.hiddenKeptAt(t), {tile - row * panelColumns - region.column, panelColumns}, {space_.toOldHidden, problem_.paddedHidden()});
+    }
+    if (problem_.projected) copyRows(tile, panelColumns, taken, count * segmentColumns, states_.projectedAt(t, row) + first * segmentColumns, problem_.paddedHidden());
+    else cellsArrived(tile, step, t, first, count, row, taken);
+  }
+  // So is that of what the cells gave.
+  void cellsArrived(const float* tile, const CellRows& step, int64_t t, int64_t first, int count, int64_t row, int taken) const noexcept {
+    const Region segments = {row, first * segmentColumns, taken, count * segmentColumns};
+    const States carry = {space_.carry, problem_.paddedUnits()}, toOld = {space_.toOldCell, problem_.paddedUnits()};
+    if (problem_.cellKeep != Keep::none) splitGradient(segments, states_.cellKeptAt(t), carry, toOld);
+    runCells(cells_, tile, step, first, count, row, taken);
+    if (problem_.plainStates()) return;
+    states_.clearCells({row, first * segmentColumns, taken, columnsOf(problem_.units, first, count)}, step, t);
+    if (problem_.cellKeep != Keep::none) addStates(segments, {toOld.data, toOld.stride}, carry);
+  }
+
+  // Gradients of the states before the first step.
+  void beforeFirstStep(Share rows, Share hidden, Share segments) const noexcept {
+    float *dHidden = call_.output(inputInitialHidden), *dCell = call_.output(inputInitialCell);
+    if (dCell != nullptr)
+      for (int64_t segment = segments.begin; segment < segments.end; ++segment) {
+        const int64_t unit = segment * segmentColumns;
+        copyRows(states_.carryAt(rows.begin) + unit, problem_.paddedUnits(), static_cast<int>(rows.end - rows.begin), columnsOf(problem_.units, segment, 1),
+                 dCell + rows.begin * problem_.units + unit, problem_.units);
+      }
+    if (dHidden == nullptr) return;
+    const Side side = problem_.recurrentSide();
+    alignas(64) float tile[maximumTileRows * panelColumns];
+    forBlocks(hidden, false, [&](int64_t first, int count) {
+      const int columns = columnsOf(problem_.hidden, first, count);
+      ChunkedTileOperands operands = gateProduct(side, weights_.recurrentKernel, first);
+      forTiles(rows.begin, rows.end, tileRowsOf(count), [&](int64_t row, int taken) {
+        float* to = dHidden + row * problem_.hidden + first * segmentColumns;
+        operands.a = states_.gatesAt(0, 0, row) + side.first * segmentColumns;
+        operands.to = problem_.plainStates() ? to : tile;
+        operands.toStride = problem_.plainStates() ? problem_.hidden : panelColumns;
+        if (problem_.plainStates() && problem_.gru()) {
+          operands.start = states_.carryAt(row) + first * segmentColumns;
           operands.startStride = problem_.paddedUnits();
         }
-        runPanels(problem_, problem_.recurrentSide(), {0, problem_.panels()}, operands, taken, units);
+        runPanels(problem_, side, {0, problem_.panels()}, operands, taken, problem_.plainStates() ? columns : count * segmentColumns);
+        if (problem_.plainStates()) return;
+        states_.addToProduct(tile, -1, first, count, row, taken);
+        copyRows(tile, panelColumns, taken, columns, to, problem_.hidden);
       });
     });
   }
@@ -356,7 +378,8 @@ class Backward {
   const RecurrentProblem problem_;
   float* const tape_;
   const BackwardWeights weights_;
-  const Workspace space_;
+  const BackwardSpace space_;
+  const BackwardStates states_;
   const Gradients gradients_;
   CellFunction cells_[2] = {};  // for panels cut short, for whole panels
   CellFunction resetCells_[2] = {};

@@ -24,6 +24,8 @@ struct CellRows {
   // The states before the step; a stride of 0 repeats a row of zeros.
   const float* hiddenBefore = nullptr;
   int64_t hiddenBeforeStride = 0;
+  const float* fedBefore = nullptr;  // what the products read of it: times the mask, if there is one
+  int64_t fedBeforeStride = 0;
   const float* cellBefore = nullptr;
   int64_t cellBeforeStride = 0;
   float* hidden = nullptr;
@@ -34,6 +36,11 @@ struct CellRows {
   float* carry = nullptr;
   int64_t carryStride = 0;
   const float* dyBefore = nullptr;  // GRU: dy of the step before, or null
+  const float* recurrentMask = nullptr;  // GRU with reset before the product, backward: the mask or null
+  // LSTM: rows of peephole weights `stride` apart, or null; the bound of c, or 0.
+  const float* peephole = nullptr;
+  float cellClip = 0;
+  bool coupled = false;
   const ExpressionCells* expressions = nullptr;
 
   // From the step's first row and unit to `count` rows from `row` on, in the panel that begins at `unit` and whose gates lie
@@ -48,6 +55,7 @@ struct CellRows {
       if (pointer != nullptr) pointer += offset;
     };
     advance(part.hiddenBefore, row * hiddenBeforeStride + unit);
+    advance(part.fedBefore, row * fedBeforeStride + unit);
     advance(part.cellBefore, row * cellBeforeStride + unit);
     advance(part.hidden, dense);
     advance(part.cell, dense);
@@ -55,6 +63,8 @@ struct CellRows {
     advance(part.resetHidden, dense);
     advance(part.carry, row * carryStride + unit);
     advance(part.dyBefore, dense);
+    advance(part.recurrentMask, dense);
+    advance(part.peephole, unit);
     return part;
   }
 };
@@ -72,6 +82,12 @@ template <bool whole>
 MNEME_INLINE void storeLanes(float* p, Vector x, int lanes) noexcept {
   if constexpr (whole) store(p, x);
   else if (lanes > 0) storeFirst(p, x, lanes < Vector::width ? lanes : Vector::width);
+}
+
+// The gradient of what the products read becomes that of the hidden state.
+template <bool whole>
+MNEME_INLINE Vector maskedLanes(Vector d, const CellRows& rows, int row, int at) noexcept {
+  return rows.recurrentMask == nullptr ? d : multiply(d, loadLanes<whole>(rows.recurrentMask + row * rows.stride + at, rows.lanes - at));
 }
 
 // x (1 - x): the derivative of a sigmoid by its value.
@@ -208,7 +224,7 @@ void gruGatesForward(const float* tile, const CellRows& rows) noexcept {
       float* gates = rows.gates + row * panelColumns + at;
       const int lanes = rows.lanes - at;
       const Vector r = sigmoid(load(sums + 16));
-      const Vector before = loadLanes<whole>(rows.hiddenBefore + row * rows.hiddenBeforeStride + at, lanes);
+      const Vector before = loadLanes<whole>(rows.fedBefore + row * rows.fedBeforeStride + at, lanes);
       store(gates + 16, sigmoid(load(sums)));
       store(gates + 32, r);
       storeLanes<whole>(rows.resetHidden + row * rows.stride + at, multiply(r, before), lanes);
@@ -242,9 +258,10 @@ void gruResetBackward(const float* tile, const CellRows& rows) noexcept {
       float* carry = rows.carry + row * rows.carryStride + at;
       const int lanes = rows.lanes - at;
       const Vector r = load(gates + 32), dResetHidden = load(tile + row * panelColumns + at);
-      const Vector before = loadLanes<whole>(rows.hiddenBefore + row * rows.hiddenBeforeStride + at, lanes);
+      const Vector before = loadLanes<whole>(rows.fedBefore + row * rows.fedBeforeStride + at, lanes);
       store(gates + 32, multiply(multiply(dResetHidden, before), sigmoidSlope(r)));
-      store(carry, fma(dResetHidden, r, load(carry)));
+      const Vector direct = maskedLanes<whole>(dResetHidden, rows, row, at);
+      store(carry, fma(direct, r, load(carry)));
       storeLanes<whole>(rows.resetHidden + row * rows.stride + at, multiply(r, before), lanes);
     }
   }

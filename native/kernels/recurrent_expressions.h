@@ -7,27 +7,31 @@
 // To be included inside a target region.
 #pragma once
 
-#include "kernels/recurrent_cells.h"
+#include "kernels/recurrent_lstm_variants.h"
 
 namespace mneme::MNEME_TARGET_NAMESPACE {
 
-// The evaluators of one member of the team, and arrays for the rows of one tile: six of up to 64 columns.
+// The evaluators of one member of the team, and arrays for the rows of one tile: eight of up to 64 columns.
 struct ExpressionCells {
   Evaluator* gate = nullptr;
-  Evaluator* activation = nullptr;
-  float* arrays[6] = {};
+  Evaluator* candidate = nullptr;
+  Evaluator* output = nullptr;
+  float* arrays[8] = {};
 
   static constexpr int64_t arrayFloats = maximumTileRows * panelColumns;
 
   ExpressionCells() = default;
   ExpressionCells(const RecurrentProblem& problem, Layout& layout, bool build) noexcept {
-    const Expression gateCode = viewExpression(problem.gate.code), activationCode = viewExpression(problem.activation.code);
-    char* gateMemory = layout.take<char>(evaluatorBytes(gateCode));
-    char* activationMemory = layout.take<char>(evaluatorBytes(activationCode));
+    const struct {
+      Evaluator*& evaluator;
+      const int32_t* code;
+    } activations[] = {{gate, problem.gate.code}, {candidate, problem.candidate.code}, {output, problem.output.code}};
+    for (const auto& [evaluator, code] : activations) {
+      const Expression expression = viewExpression(code);
+      char* memory = layout.take<char>(evaluatorBytes(expression));
+      if (build) evaluator = buildEvaluator(expression, memory, {});
+    }
     for (float*& array : arrays) array = layout.take<float>(arrayFloats);
-    if (!build) return;
-    gate = buildEvaluator(gateCode, gateMemory, {});
-    activation = buildEvaluator(activationCode, activationMemory, {});
   }
 };
 
@@ -65,52 +69,92 @@ MNEME_INLINE Vector onlyLanes(Vector x, int lanes) noexcept {
   return loadFirst(all, lanes < 0 ? 0 : lanes);
 }
 
+// Where the segments of an LSTM's gates begin: first i and f, or i alone, then g, then o.
+struct LstmSegments {
+  int ahead, candidate, output, lastPeephole;
+  explicit LstmSegments(const CellRows& rows) noexcept
+      : ahead(rows.coupled ? 16 : 32), candidate(ahead), output(ahead + 16), lastPeephole(rows.coupled ? 1 : 2) {}
+};
+
 inline void lstmForwardExpression(const float* tile, const CellRows& rows) noexcept {
   const ExpressionCells& own = *rows.expressions;
-  float *gates = own.arrays[0], *candidates = own.arrays[1];
-  gatherColumns(tile, rows.rows, 0, 32, gates, 48);
-  gatherColumns(tile, rows.rows, 48, 16, gates + 32, 48);
-  gatherColumns(tile, rows.rows, 32, 16, candidates, 16);
-  evaluateActivation(*own.gate, gates, gates, nullptr, rows.rows * 48);
-  evaluateActivation(*own.activation, candidates, candidates, nullptr, rows.rows * 16);
+  const LstmSegments segments(rows);
+  const int ahead = segments.ahead;
+  const bool training = rows.cellActivation != nullptr;
+  float *gates = own.arrays[0], *candidates = own.arrays[1], *outputs = own.arrays[2], *cells = own.arrays[3];
+  gatherColumns(tile, rows.rows, 0, ahead, gates, ahead);
+  gatherColumns(tile, rows.rows, segments.candidate, 16, candidates, 16);
+  gatherColumns(tile, rows.rows, segments.output, 16, outputs, 16);
+  if (rows.peephole != nullptr)
+    forVectors(rows, [&](int row, int at, int lanes) {
+      const Vector before = loadLanes<false>(rows.cellBefore + row * rows.cellBeforeStride + at, lanes);
+      for (int segment = 0; segment < ahead; segment += segmentColumns) {
+        float* sum = gates + row * ahead + segment + at;
+        store(sum, fma(peepholeLanes<false>(rows, segment / segmentColumns, at), before, load(sum)));
+      }
+    });
+  if (training) {
+    scatterColumns(gates, ahead, rows.rows, 0, ahead, rows.gates);
+    scatterColumns(candidates, 16, rows.rows, segments.candidate, 16, rows.gates);
+  }
+  evaluateActivation(*own.gate, gates, gates, nullptr, rows.rows * ahead);
+  evaluateActivation(*own.candidate, candidates, candidates, nullptr, rows.rows * 16);
   forVectors(rows, [&](int row, int at, int lanes) {
-    const float* g = gates + row * 48 + at;
+    const float* value = gates + row * ahead + at;
     const Vector before = loadLanes<false>(rows.cellBefore + row * rows.cellBeforeStride + at, lanes);
-    const Vector c = fma(load(g + 16), before, multiply(load(g), load(candidates + row * 16 + at)));
+    const Vector i = load(value), g = load(candidates + row * 16 + at);
+    const Vector c = clipCell(rows.coupled ? mixStates(i, before, g) : fma(load(value + 16), before, multiply(i, g)), rows.cellClip);
     storeLanes<false>(rows.cell + row * rows.stride + at, c, lanes);
-    store(candidates + row * 16 + at, c);
+    store(cells + row * 16 + at, c);
+    float* sum = outputs + row * 16 + at;
+    if (rows.peephole != nullptr) store(sum, fma(peepholeLanes<false>(rows, segments.lastPeephole, at), c, load(sum)));
   });
-  evaluateActivation(*own.activation, candidates, candidates, nullptr, rows.rows * 16);
+  if (training) scatterColumns(outputs, 16, rows.rows, segments.output, 16, rows.gates);
+  evaluateActivation(*own.gate, outputs, outputs, nullptr, rows.rows * 16);
+  evaluateActivation(*own.output, cells, cells, nullptr, rows.rows * 16);
   forVectors(rows, [&](int row, int at, int lanes) {
-    storeLanes<false>(rows.hidden + row * rows.stride + at, multiply(load(gates + row * 48 + 32 + at), load(candidates + row * 16 + at)), lanes);
+    storeLanes<false>(rows.hidden + row * rows.stride + at, multiply(load(outputs + row * 16 + at), load(cells + row * 16 + at)), lanes);
   });
-  if (rows.cellActivation != nullptr) scatterColumns(tile, panelColumns, rows.rows, 0, panelColumns, rows.gates);
 }
 
 inline void lstmBackwardExpression(const float* tile, const CellRows& rows) noexcept {
   const ExpressionCells& own = *rows.expressions;
+  const LstmSegments segments(rows);
+  const int ahead = segments.ahead;
   float *gates = own.arrays[0], *gateSlopes = own.arrays[1], *candidates = own.arrays[2], *candidateSlopes = own.arrays[3];
-  float *cells = own.arrays[4], *cellSlopes = own.arrays[5];
-  gatherColumns(rows.gates, rows.rows, 0, 32, gates, 48);
-  gatherColumns(rows.gates, rows.rows, 48, 16, gates + 32, 48);
-  gatherColumns(rows.gates, rows.rows, 32, 16, candidates, 16);
+  float *outputs = own.arrays[4], *outputSlopes = own.arrays[5], *cells = own.arrays[6], *cellSlopes = own.arrays[7];
+  gatherColumns(rows.gates, rows.rows, 0, ahead, gates, ahead);
+  gatherColumns(rows.gates, rows.rows, segments.candidate, 16, candidates, 16);
+  gatherColumns(rows.gates, rows.rows, segments.output, 16, outputs, 16);
   forVectors(rows, [&](int row, int at, int lanes) { store(cells + row * 16 + at, loadLanes<false>(rows.cell + row * rows.stride + at, lanes)); });
-  evaluateActivation(*own.gate, gates, gates, gateSlopes, rows.rows * 48);
-  evaluateActivation(*own.activation, candidates, candidates, candidateSlopes, rows.rows * 16);
-  evaluateActivation(*own.activation, cells, cells, cellSlopes, rows.rows * 16);
+  evaluateActivation(*own.gate, gates, gates, gateSlopes, rows.rows * ahead);
+  evaluateActivation(*own.candidate, candidates, candidates, candidateSlopes, rows.rows * 16);
+  evaluateActivation(*own.gate, outputs, outputs, outputSlopes, rows.rows * 16);
+  evaluateActivation(*own.output, cells, cells, cellSlopes, rows.rows * 16);
   forVectors(rows, [&](int row, int at, int lanes) {
-    const float *value = gates + row * 48 + at, *slope = gateSlopes + row * 48 + at;
+    const int64_t place = row * 16 + at;
+    const float *value = gates + row * ahead + at, *slope = gateSlopes + row * ahead + at;
     float* to = rows.gates + row * panelColumns + at;
     float* carry = rows.carry + row * rows.carryStride + at;
-    const Vector i = load(value), f = load(value + 16), o = load(value + 32), g = load(candidates + row * 16 + at);
+    const Vector i = load(value), g = load(candidates + place);
     const Vector before = loadLanes<false>(rows.cellBefore + row * rows.cellBeforeStride + at, lanes);
     const Vector dh = load(tile + row * panelColumns + at);
-    const Vector dc = fma(multiply(dh, o), load(cellSlopes + row * 16 + at), load(carry));
-    store(to, onlyLanes(multiply(multiply(dc, g), load(slope)), lanes));
-    store(to + 16, onlyLanes(multiply(multiply(dc, before), load(slope + 16)), lanes));
-    store(to + 32, onlyLanes(multiply(multiply(dc, i), load(candidateSlopes + row * 16 + at)), lanes));
-    store(to + 48, onlyLanes(multiply(multiply(dh, load(cells + row * 16 + at)), load(slope + 32)), lanes));
-    store(carry, onlyLanes(multiply(dc, f), lanes));
+    const Vector dOutput = multiply(multiply(dh, load(cells + place)), load(outputSlopes + place));
+    Vector dc = fma(multiply(dh, load(outputs + place)), load(cellSlopes + place), load(carry));
+    if (rows.peephole != nullptr) dc = fma(dOutput, peepholeLanes<false>(rows, segments.lastPeephole, at), dc);
+    dc = clipCellBackward(dc, loadLanes<false>(rows.cell + row * rows.stride + at, lanes), rows.cellClip);
+    const Vector dInput = multiply(multiply(dc, rows.coupled ? subtract(g, before) : g), load(slope));
+    Vector further = rows.coupled ? fnma(dc, i, dc) : multiply(dc, load(value + 16));
+    if (!rows.coupled) {
+      const Vector dForget = multiply(multiply(dc, before), load(slope + 16));
+      store(to + 16, onlyLanes(dForget, lanes));
+      if (rows.peephole != nullptr) further = fma(dForget, peepholeLanes<false>(rows, 1, at), further);
+    }
+    if (rows.peephole != nullptr) further = fma(dInput, peepholeLanes<false>(rows, 0, at), further);
+    store(to, onlyLanes(dInput, lanes));
+    store(to + segments.candidate, onlyLanes(multiply(multiply(dc, i), load(candidateSlopes + place)), lanes));
+    store(to + segments.output, onlyLanes(dOutput, lanes));
+    store(carry, onlyLanes(further, lanes));
   });
 }
 
@@ -131,7 +175,7 @@ inline void gruForwardExpression(const float* tile, const CellRows& rows) noexce
     const Vector fromState = load(tile + row * panelColumns + 32 + at);
     store(candidates + row * 16 + at, fma(load(gates + row * 32 + 16 + at), fromState, load(rows.gates + row * panelColumns + at)));
   });
-  evaluateActivation(*own.activation, candidates, candidates, nullptr, rows.rows * 16);
+  evaluateActivation(*own.candidate, candidates, candidates, nullptr, rows.rows * 16);
   gruMixExpression(rows, gates, 32, candidates);
   scatterColumns(tile, panelColumns, rows.rows, 16, 48, rows.gates);
 }
@@ -160,7 +204,7 @@ inline void gruBackwardExpression(const float* tile, const CellRows& rows) noexc
     const float* buffer = rows.gates + row * panelColumns + at;
     store(candidates + row * 16 + at, fma(load(gates + row * 32 + 16 + at), load(buffer + 48), load(buffer)));
   });
-  evaluateActivation(*own.activation, candidates, candidates, candidateSlopes, rows.rows * 16);
+  evaluateActivation(*own.candidate, candidates, candidates, candidateSlopes, rows.rows * 16);
   gruMixBackwardExpression(tile, rows, gates, gateSlopes, 32, candidates, candidateSlopes);
   forVectors(rows, [&](int row, int at, int lanes) {
     float* to = rows.gates + row * panelColumns + at;
@@ -179,7 +223,7 @@ inline void gruGatesForwardExpression(const float* tile, const CellRows& rows) n
   evaluateActivation(*own.gate, gates, gates, nullptr, rows.rows * 32);
   scatterColumns(gates, 32, rows.rows, 48, 16, rows.gates);
   forVectors(rows, [&](int row, int at, int lanes) {
-    const Vector before = loadLanes<false>(rows.hiddenBefore + row * rows.hiddenBeforeStride + at, lanes);
+    const Vector before = loadLanes<false>(rows.fedBefore + row * rows.fedBeforeStride + at, lanes);
     storeLanes<false>(rows.resetHidden + row * rows.stride + at, multiply(load(gates + row * 32 + 16 + at), before), lanes);
   });
 }
@@ -188,7 +232,7 @@ inline void gruCandidateForwardExpression(const float* tile, const CellRows& row
   float* candidates = own.arrays[0];
   gatherColumns(tile, rows.rows, 0, 16, candidates, 16);
   scatterColumns(candidates, 16, rows.rows, 0, 16, rows.gates);
-  evaluateActivation(*own.activation, candidates, candidates, nullptr, rows.rows * 16);
+  evaluateActivation(*own.candidate, candidates, candidates, nullptr, rows.rows * 16);
   gruMixExpression(rows, rows.gates + 48, panelColumns, candidates);
 }
 inline void gruCandidateBackwardExpression(const float* tile, const CellRows& rows) noexcept {
@@ -197,7 +241,7 @@ inline void gruCandidateBackwardExpression(const float* tile, const CellRows& ro
   gatherColumns(rows.gates, rows.rows, 16, 16, z, 16);
   gatherColumns(rows.gates, rows.rows, 0, 16, candidates, 16);
   evaluateActivation(*own.gate, z, z, zSlopes, rows.rows * 16);
-  evaluateActivation(*own.activation, candidates, candidates, candidateSlopes, rows.rows * 16);
+  evaluateActivation(*own.candidate, candidates, candidates, candidateSlopes, rows.rows * 16);
   gruMixBackwardExpression(tile, rows, z, zSlopes, 16, candidates, candidateSlopes);
 }
 inline void gruResetBackwardExpression(const float* tile, const CellRows& rows) noexcept {
@@ -208,23 +252,23 @@ inline void gruResetBackwardExpression(const float* tile, const CellRows& rows) 
   forVectors(rows, [&](int row, int at, int lanes) {
     float* carry = rows.carry + row * rows.carryStride + at;
     const Vector reset = load(r + row * 16 + at), dResetHidden = load(tile + row * panelColumns + at);
-    const Vector before = loadLanes<false>(rows.hiddenBefore + row * rows.hiddenBeforeStride + at, lanes);
+    const Vector before = loadLanes<false>(rows.fedBefore + row * rows.fedBeforeStride + at, lanes);
     store(rows.gates + row * panelColumns + 32 + at, onlyLanes(multiply(multiply(dResetHidden, before), load(rSlopes + row * 16 + at)), lanes));
-    store(carry, onlyLanes(fma(dResetHidden, reset, load(carry)), lanes));
+    store(carry, onlyLanes(fma(maskedLanes<false>(dResetHidden, rows, row, at), reset, load(carry)), lanes));
     storeLanes<false>(rows.resetHidden + row * rows.stride + at, multiply(reset, before), lanes);
   });
 }
 
 inline void simpleForwardExpression(const float* tile, const CellRows& rows) noexcept {
   float* values = rows.expressions->arrays[0];
-  evaluateActivation(*rows.expressions->activation, tile, values, nullptr, rows.rows * panelColumns);
+  evaluateActivation(*rows.expressions->candidate, tile, values, nullptr, rows.rows * panelColumns);
   copyRows(values, panelColumns, rows.rows, rows.lanes, rows.hidden, rows.stride);
   scatterColumns(tile, panelColumns, rows.rows, 0, panelColumns, rows.gates);
 }
 inline void simpleBackwardExpression(const float* tile, const CellRows& rows) noexcept {
   float *values = rows.expressions->arrays[0], *slopes = rows.expressions->arrays[1];
   const int columns = (rows.lanes + segmentColumns - 1) / segmentColumns * segmentColumns;
-  evaluateActivation(*rows.expressions->activation, rows.gates, values, slopes, rows.rows * panelColumns);
+  evaluateActivation(*rows.expressions->candidate, rows.gates, values, slopes, rows.rows * panelColumns);
   for (int row = 0; row < rows.rows; ++row)
     for (int at = 0; at < columns; at += Vector::width) {
       const Vector d = multiply(load(tile + row * panelColumns + at), load(slopes + row * panelColumns + at));

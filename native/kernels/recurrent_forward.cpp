@@ -1,9 +1,10 @@
 // Recurrent cells over whole sequences (formulas and memory: recurrent_problem.h).
 //
 //   inputs   x [T, B, I] or ids [T, B] i32, kernel [I, G*H], recurrentKernel [H, G*H], bias? [G*H], recurrentBias? [G*H],
-//            initialHidden? [B, H], initialCell? [B, H]
-//   outputs  y [T, B, H], finalHidden? [B, H], finalCell? [B, H], tape? [n]
-//   words    cell, resetAfter, gate activation, cell activation
+//            initialHidden? [B, P], initialCell? [B, H], peephole? [2 or 3, H], projection? [H, P], recurrentMask? [B, P],
+//            hiddenKeep? [1], [T, B] or [T, B, P], cellKeep? [1], [T, B] or [T, B, H], lengths? [B] i32
+//   outputs  y [T, B, P], finalHidden? [B, P], finalCell? [B, H], tape? [n]; P is H where nothing is projected
+//   words    cell, flags (1 reset after, 2 coupled), cell clip (f32), then the activations of gates, candidate and output
 //
 // The input product runs for some time steps at once, into the gate buffer; then each step's recurrent product continues those
 // sums and hands its tiles to the cell. With a tape the gate buffer of all steps is kept (recurrentGradient needs it),
@@ -12,13 +13,15 @@
 // The team shares the rows of the batch, each member running its rows through all steps by itself, or, where there are too few
 // rows to fill tiles, the units, with a barrier a step.
 #include <algorithm>
+#include <limits>
 
 #include "kernels/operands.h"
 #include "kernels/parallel.h"
 
 #include "simd/target_begin.h"
 
-#include "kernels/recurrent_expressions.h"
+#include "kernels/recurrent_checks.h"
+#include "kernels/recurrent_forward_states.h"
 #include "kernels/recurrent_packing.h"
 #include "kernels/recurrent_plan.h"
 
@@ -27,46 +30,17 @@ namespace {
 
 bool wantsTape(const Signature& signature) noexcept { return signature.outputs[outputTape].present; }
 
-// The workspace.
-struct Workspace {
-  float* zeros = nullptr;        // a row
-  float* gates = nullptr;        // of one group of steps; without a tape
-  float* cell = nullptr;         // c, without a tape
-  float* resetHidden = nullptr;  // r h of the current step
-  ExpressionCells* cells = nullptr;  // of each member
-
-  Workspace(const RecurrentProblem& problem, bool tape, int members, Layout& layout, bool build) noexcept {
-    zeros = layout.take<float>(problem.paddedUnits());
-    if (!tape) gates = layout.take<float>(problem.gateFloats(stepsAtOnce(problem) * problem.batch));
-    if (!tape && problem.lstm()) cell = layout.take<float>(problem.batch * problem.units);
-    if (problem.resetBefore()) resetHidden = layout.take<float>(problem.batch * problem.units);
-    if (!problem.fast()) cells = buildExpressionCells(problem, members, layout, build);
-  }
-};
-
 Status verify(const Signature& signature, Requirements* requirements) noexcept {
   Check check(signature, forwardInputs, forwardOutputs, -1);
-  checkRecurrent(check, signature);
-  check.output(outputY, Dtype::f32);
-  for (int output : {outputFinalHidden, outputFinalCell, outputTape}) check.optionalOutput(output, Dtype::f32);
+  checkForward(check, signature);
   if (check.failed()) return check.status();
   const RecurrentProblem problem = recurrentProblem(signature);
-  checkState(check, signature.inputs[inputInitialHidden], problem, "initialHidden");
-  checkState(check, signature.inputs[inputInitialCell], problem, "initialCell");
-  checkSequence(check, signature.outputs[outputY], problem, "y");
-  checkState(check, signature.outputs[outputFinalHidden], problem, "finalHidden");
-  checkState(check, signature.outputs[outputFinalCell], problem, "finalCell");
-  check.that(!signature.outputs[outputFinalCell].present || problem.lstm(), "only an LSTM has a cell state");
-  if (wantsTape(signature))
-    check.that(signature.outputs[outputTape].count() == problem.tapeFloats(), "the tape has %lld elements where %lld belong",
-               static_cast<long long>(signature.outputs[outputTape].count()), static_cast<long long>(problem.tapeFloats()));
-  if (check.failed()) return check.status();
   Layout workspace, prepared;
-  Workspace(problem, wantsTape(signature), signature.threads, workspace, false);
+  ForwardSpace(problem, wantsTape(signature), signature.threads, workspace, false);
   ForwardWeights(problem, prepared);
   requirements->workspaceBytes = workspace.bytes();
   requirements->preparedBytes = prepared.bytes();
-  for (int input : {inputKernel, inputRecurrentKernel, inputBias, inputRecurrentBias})
+  for (int input : {inputKernel, inputRecurrentKernel, inputBias, inputRecurrentBias, inputProjection})
     if (signature.inputs[input].present && !(problem.ids && input == inputKernel)) requirements->preparedInputs |= 1u << input;
   return check.status();
 }
@@ -78,8 +52,9 @@ class Forward {
         problem_(recurrentProblem(*call.signature)),
         tape_(call.output(outputTape)),
         weights_(problem_, prepared),
-        space_(problem_, tape_ != nullptr, call.team->size(), workspace, true) {
-    std::memset(space_.zeros, 0, static_cast<std::size_t>(problem_.paddedUnits()) * sizeof(float));
+        space_(problem_, tape_ != nullptr, call.team->size(), workspace, true),
+        states_(call, problem_, tape_, space_) {
+    std::memset(space_.zeros, 0, static_cast<std::size_t>(std::max(problem_.paddedUnits(), problem_.paddedHidden())) * sizeof(float));
     chooseCells();
   }
 
@@ -91,7 +66,12 @@ class Forward {
     const Share rows = byRows ? crew.share(problem_.batch) : Share{0, problem_.batch};
     const Share panels = byRows ? Share{0, problem_.panels()} : crew.share(problem_.panels());
     const Share blocks = byRows ? Share{0, unitBlocks(problem_.units)} : crew.share(unitBlocks(problem_.units));
+    const Share hiddenBlocks = byRows ? Share{0, unitBlocks(problem_.hidden)} : crew.share(unitBlocks(problem_.hidden));
     const int64_t steps = stepsAtOnce(problem_);
+    if (problem_.masked && call_.input(inputInitialHidden) != nullptr) {
+      feedFirst(rows, hiddenBlocks);
+      if (!byRows) crew.barrier();
+    }
     for (int64_t first = 0; first < problem_.time; first += steps) {
       const int64_t end = std::min(problem_.time, first + steps);
       inputProduct(first, end, rows, panels);
@@ -101,15 +81,19 @@ class Forward {
           if (!byRows) crew.barrier();
           candidateStep(crew, t, t - first, rows, blocks);
         }
+        if (problem_.projected) {
+          if (!byRows) crew.barrier();
+          projectStep(t, rows, hiddenBlocks);
+        }
         if (byRows ? stop.seen(*call_.team) : stop.seenTogether(crew, t)) return;
       }
     }
   }
 
   void finish() const noexcept {
-    const std::size_t bytes = static_cast<std::size_t>(problem_.batch * problem_.units) * sizeof(float);
-    if (float* hidden = call_.output(outputFinalHidden)) std::memcpy(hidden, hiddenAt(problem_.time - 1), bytes);
-    if (float* cell = call_.output(outputFinalCell)) std::memcpy(cell, cellAt(problem_.time - 1), bytes);
+    const auto bytes = [&](int64_t columns) { return static_cast<std::size_t>(problem_.batch * columns) * sizeof(float); };
+    if (float* hidden = call_.output(outputFinalHidden)) std::memcpy(hidden, states_.hiddenAt(problem_.time - 1), bytes(problem_.hidden));
+    if (float* cell = call_.output(outputFinalCell)) std::memcpy(cell, states_.cellAt(problem_.time - 1), bytes(problem_.units));
   }
 
  private:
@@ -117,8 +101,8 @@ class Forward {
     const bool training = tape_ != nullptr;
     switch (problem_.cell) {
       case CellKind::lstm:
-        cells_[1] = training ? lstmForward<true, true> : lstmForward<false, true>;
-        cells_[0] = training ? lstmForward<true, false> : lstmForward<false, false>;
+        cells_[1] = training ? chooseLstmForward<true, true>(problem_) : chooseLstmForward<false, true>(problem_);
+        cells_[0] = training ? chooseLstmForward<true, false>(problem_) : chooseLstmForward<false, false>(problem_);
         if (!problem_.fast()) cells_[0] = cells_[1] = lstmForwardExpression;
         break;
       case CellKind::gru:
@@ -133,7 +117,7 @@ class Forward {
         candidateCells_[0] = candidateCells_[1] = gruCandidateForwardExpression;
         break;
       case CellKind::simple:
-        switch (problem_.activation.kind) {
+        switch (problem_.candidate.kind) {
           case ActivationKind::sigmoid: cells_[0] = simpleForward<ActivationKind::sigmoid>; break;
           case ActivationKind::tanh: cells_[0] = simpleForward<ActivationKind::tanh>; break;
           case ActivationKind::relu: cells_[0] = simpleForward<ActivationKind::relu>; break;
@@ -150,13 +134,6 @@ class Forward {
     float* base = tape_ != nullptr ? tape_ : space_.gates;
     return base + (panel * bufferRows() + (tape_ != nullptr ? t : inGroup) * problem_.batch + row) * panelColumns;
   }
-  float* hiddenAt(int64_t t) const noexcept { return call_.output(outputY) + t * problem_.batch * problem_.units; }
-  float* cellAt(int64_t t) const noexcept {
-    return tape_ != nullptr ? tape_ + problem_.gateFloats(problem_.rows()) + t * problem_.batch * problem_.units : space_.cell;
-  }
-  // Null before the first step of a sequence that starts from zero.
-  const float* hiddenBefore(int64_t t) const noexcept { return t > 0 ? hiddenAt(t - 1) : call_.input(inputInitialHidden); }
-
   // Gate buffer rows of steps [first, end) = bias + x W.
   void inputProduct(int64_t first, int64_t end, Share rows, Share panels) const noexcept {
     const bool whole = rows.begin == 0 && rows.end == problem_.batch;
@@ -217,16 +194,18 @@ class Forward {
     CellRows rows;
     rows.stride = problem_.units;
     rows.gates = gatesAt(0, t, inGroup, 0);
-    const float* before = hiddenBefore(t);
-    rows.hiddenBefore = before == nullptr ? space_.zeros : before;
-    rows.hiddenBeforeStride = before == nullptr ? 0 : problem_.units;
-    rows.hidden = hiddenAt(t);
+    const GivenStates before = states_.orZeros(states_.hiddenBefore(t), problem_.units), fed = states_.orZeros(states_.fedBefore(t), problem_.units);
+    rows.hiddenBefore = before.data, rows.hiddenBeforeStride = before.stride;
+    rows.fedBefore = fed.data, rows.fedBeforeStride = fed.stride;
+    rows.hidden = states_.cellHiddenAt(t);
     if (problem_.lstm()) {
-      const float* cell = t > 0 ? cellAt(t - 1) : call_.input(inputInitialCell);
-      rows.cellBefore = cell == nullptr ? space_.zeros : cell;
-      rows.cellBeforeStride = cell == nullptr ? 0 : problem_.units;
-      rows.cell = cellAt(t);
-      if (tape_ != nullptr) rows.cellActivation = rows.cell + problem_.stateFloats();
+      const GivenStates cell = states_.cellBefore(t);
+      rows.cellBefore = cell.data, rows.cellBeforeStride = cell.stride;
+      rows.cell = states_.newCellAt(t);
+      rows.cellActivation = states_.statesAt(problem_.cellActivationsAt(), problem_.units, t, nullptr);
+      rows.peephole = call_.input(inputPeephole);
+      rows.cellClip = problem_.cellClip;
+      rows.coupled = problem_.coupled;
     }
     rows.resetHidden = space_.resetHidden;
     if (space_.cells != nullptr) rows.expressions = space_.cells + member;
@@ -237,29 +216,64 @@ class Forward {
     cells[lanes == problem_.panelUnits()](tile, step.at(row, count, panel * problem_.panelUnits(), lanes, panel * bufferRows() * panelColumns));
   }
 
+  Region regionOf(int64_t panel, int64_t row, int count) const noexcept { return {row, panel * problem_.panelUnits(), count, problem_.lanes(panel)}; }
+
+  // Calls body(region) for blocks of 64 columns of the hidden state.
+  template <typename Body>
+  void forHidden(Share rows, Share blocks, Body&& body) const noexcept {
+    for (int64_t block = blocks.begin; block < blocks.end; ++block) {
+      const int columns = static_cast<int>(std::min<int64_t>(panelColumns, problem_.hidden - block * panelColumns));
+      forTiles(rows.begin, rows.end, tileRowsOf((columns + segmentColumns - 1) / segmentColumns),
+               [&](int64_t row, int count) { body(Region{row, block * panelColumns, count, columns}); });
+    }
+  }
+  void feedFirst(Share rows, Share blocks) const noexcept {
+    forHidden(rows, blocks, [&](const Region& region) { states_.feed(region, 0, {call_.input(inputInitialHidden), problem_.hidden}); });
+  }
+  // h = (o output(c)) R.
+  void projectStep(int64_t t, Share rows, Share blocks) const noexcept {
+    alignas(64) float tile[maximumTileRows * panelColumns];
+    TileOperands operands;
+    operands.aStride = operands.terms = problem_.units;
+    operands.to = tile;
+    operands.toStride = panelColumns;
+    forHidden(rows, blocks, [&](const Region& region) {
+      const int segments = (region.columns + segmentColumns - 1) / segmentColumns;
+      operands.a = states_.unprojectedAt(t) + region.row * problem_.units;
+      operands.b = weights_.projection + region.column * problem_.units;
+      operands.bStride = segments * segmentColumns;
+      runTile<PlainTile>(operands, region.rows, segments);
+      float* to = states_.hiddenAt(t) + region.row * problem_.hidden + region.column;
+      copyRows(tile, panelColumns, region.rows, region.columns, to, problem_.hidden);
+      if (!problem_.plainStates()) states_.finishHidden(region, t, {states_.hiddenAt(t), problem_.hidden});
+    });
+  }
+
   // The recurrent product of one step and the cell. Every other step takes the panels backwards: it begins with the weights that
   // the step before has just used.
   void step(const Crew& crew, int64_t t, int64_t inGroup, Share rows, Share panels) const noexcept {
     const Side side = problem_.recurrentSide();
-    const float* before = hiddenBefore(t);
+    const float* before = states_.fedBefore(t);
+    const bool finishes = !problem_.plainStates() && !problem_.resetBefore();
     const CellRows all = stepRows(crew.member, t, inGroup);
     alignas(64) float tile[maximumTileRows * panelColumns];
     TileOperands operands;
-    operands.aStride = problem_.units;
-    operands.terms = before == nullptr ? 0 : problem_.units;
+    operands.aStride = problem_.hidden;
+    operands.terms = before == nullptr ? 0 : problem_.hidden;
     operands.startStride = panelColumns;
     operands.to = tile;
     operands.toStride = panelColumns;
     for (int64_t index = panels.begin; index < panels.end; ++index) {
       const int64_t panel = t % 2 == 0 ? index : panels.begin + panels.end - 1 - index;
       const int segments = problem_.segments(side, panel);
-      operands.b = weights_.recurrentKernel + problem_.columnsBefore(side, panel) * problem_.units;
+      operands.b = weights_.recurrentKernel + problem_.columnsBefore(side, panel) * problem_.hidden;
       operands.bStride = segments * segmentColumns;
       forTiles(rows.begin, rows.end, tileRowsOf(segments), [&](int64_t row, int count) {
-        if (before != nullptr) operands.a = before + row * problem_.units;
+        if (before != nullptr) operands.a = before + row * problem_.hidden;
         operands.start = gatesAt(panel, t, inGroup, row) + side.first * segmentColumns;
         runTile<PlainTile>(operands, count, segments);
         runCell(cells_, tile, all, panel, row, count);
+        if (finishes) states_.finishUnits(regionOf(panel, row, count), t);
       });
     }
   }
@@ -270,7 +284,7 @@ class Forward {
     alignas(64) float sums[maximumTileRows * panelColumns], tile[maximumTileRows * panelColumns];
     TileOperands operands;
     operands.aStride = problem_.units;
-    operands.terms = hiddenBefore(t) == nullptr ? 0 : problem_.units;
+    operands.terms = states_.hiddenBefore(t) == nullptr ? 0 : problem_.units;
     operands.start = operands.to = sums;
     operands.startStride = operands.toStride = panelColumns;
     for (int64_t block = blocks.begin; block < blocks.end; ++block) {
@@ -286,6 +300,7 @@ class Forward {
         for (int s = 0; s < segments; ++s) {
           copyRows(sums + s * segmentColumns, panelColumns, count, segmentColumns, tile, panelColumns);
           runCell(candidateCells_, tile, all, firstPanel + s, row, count);
+          if (!problem_.plainStates()) states_.finishUnits(regionOf(firstPanel + s, row, count), t);
         }
       });
     }
@@ -295,7 +310,8 @@ class Forward {
   const RecurrentProblem problem_;
   float* const tape_;
   const ForwardWeights weights_;
-  const Workspace space_;
+  const ForwardSpace space_;
+  const ForwardStates states_;
   CellFunction cells_[2] = {};           // for panels cut short, for whole panels
   CellFunction candidateCells_[2] = {};
 };

@@ -1,6 +1,7 @@
 // The products after the way back: gradients of the inputs and of the weights, from the gate gradients of all steps.
 //
-//   dx = dG W^T        dW = x^T dG        dU = h^T dG        db = the sum of dG over rows
+//   dx = dG W^T        dW = x^T dG        dU = h^T dG (h as the products read it: masked)        db = the sum of dG over rows
+//   of an LSTM, dp = the sum of dG c over rows, dR = (o output(c))^T dh
 //
 // To be included inside a target region, after kernels/operands.h and kernels/parallel.h.
 #pragma once
@@ -39,20 +40,30 @@ inline void runPanels(const RecurrentProblem& problem, Side side, Share panels, 
 
 // Sums that wait, in panel order, between blocks of terms.
 struct GradientSums {
-  float *biases = nullptr, *kernel = nullptr, *recurrentKernel = nullptr, *candidate = nullptr;
+  float *biases = nullptr, *kernel = nullptr, *recurrentKernel = nullptr, *candidate = nullptr, *peepholes = nullptr, *projection = nullptr;
 
   GradientSums(const RecurrentProblem& problem, Layout& workspace) noexcept {
     biases = workspace.take<float>(problem.panels() * panelColumns);
     if (!problem.ids) kernel = workspace.take<float>(problem.inputs * problem.columns(problem.inputSide()));
-    recurrentKernel = workspace.take<float>(problem.units * problem.columns(problem.recurrentSide()));
+    recurrentKernel = workspace.take<float>(problem.hidden * problem.columns(problem.recurrentSide()));
+    if (problem.peepholes) peepholes = workspace.take<float>(problem.panels() * panelColumns);
+    if (problem.projected) projection = workspace.take<float>(problem.units * problem.paddedHidden());
     if (problem.resetBefore()) candidate = workspace.take<float>(problem.units * problem.columns(problem.candidateSide()));
   }
 };
 
 class Gradients {
  public:
-  Gradients(const Call& call, const RecurrentProblem& problem, const BackwardWeights& weights, const float* resetHidden, const GradientSums& sums) noexcept
-      : call_(call), problem_(problem), weights_(weights), gates_(call.mutableInput(inputTape)), resetHidden_(resetHidden), sums_(sums) {}
+  // `dProjected`: of an LSTM with a projection the gradients of what it gave, rows of `paddedHidden`.
+  Gradients(const Call& call, const RecurrentProblem& problem, const BackwardWeights& weights, const float* resetHidden, const float* dProjected,
+            const GradientSums& sums) noexcept
+      : call_(call),
+        problem_(problem),
+        weights_(weights),
+        gates_(call.mutableInput(inputTape)),
+        resetHidden_(resetHidden),
+        dProjected_(dProjected),
+        sums_(sums) {}
 
   // dx of some rows of the batch in some steps.
   void inputs(Share rows, Share time) const noexcept {
@@ -96,22 +107,27 @@ class Gradients {
     const Share panels = byPanels ? crew.share(problem_.panels()) : Share{0, problem_.panels()};
     const Share inputs = byPanels ? Share{0, problem_.inputs} : crew.share(problem_.inputs);
     const Share units = byPanels ? Share{0, problem_.units} : crew.share(problem_.units);
+    const Share hidden = byPanels ? Share{0, problem_.hidden} : crew.share(problem_.hidden);
+    const bool peepholes = problem_.peepholes && (byPanels || crew.member == 0);
     if (problem_.ids) kernelByIds(crew.share(problem_.panels()));
     const bool biases = (byPanels || crew.member == 0) && (call_.output(inputBias) != nullptr || call_.output(inputRecurrentBias) != nullptr);
     const int64_t before = call_.input(inputInitialHidden) == nullptr ? problem_.batch : 0;
-    if (before >= problem_.rows()) clearRows(call_.output(inputRecurrentKernel), panels, units);
+    if (before >= problem_.rows()) clearRows(call_.output(inputRecurrentKernel), panels, hidden);
     for (int64_t row = 0; row < problem_.rows(); row += termBlock) {
       const Share terms = {row, std::min(problem_.rows(), row + termBlock)};
       for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
         if (!problem_.ids)
           accumulate(problem_.inputSide(), panel, terms, 0, {call_.input(inputX), problem_.inputs}, inputs, sums_.kernel, call_.output(inputKernel));
-        hiddenTerms(panel, terms, before, units);
+        hiddenTerms(panel, terms, before, hidden);
         if (problem_.resetBefore())
           accumulate(problem_.candidateSide(), panel, terms, 0, {resetHidden_, problem_.units}, units, sums_.candidate, call_.output(inputRecurrentKernel));
         if (biases) sumRows(panel, terms);
+        if (peepholes) sumPeepholes(panel, terms);
       }
     }
     if (biases) writeBiases(panels);
+    if (peepholes) writePeepholes(panels);
+    if (problem_.projected) projection(crew.share(problem_.units));
   }
 
  private:
@@ -204,15 +220,22 @@ class Gradients {
   }
 
   // The states before the steps: the given ones (if any) for the first `batch` rows, then y of the step before.
-  void hiddenTerms(int64_t panel, Share terms, int64_t firstTerm, Share units) const noexcept {
+  void hiddenTerms(int64_t panel, Share terms, int64_t firstTerm, Share hidden) const noexcept {
     float* gradient = call_.output(inputRecurrentKernel);
+    if (problem_.masked) {
+      const Share fed = {std::max(terms.begin, firstTerm), terms.end};
+      if (fed.begin < fed.end)
+        accumulate(problem_.recurrentSide(), panel, fed, firstTerm, {gates_ + problem_.fedAt(), problem_.hidden}, hidden, sums_.recurrentKernel, gradient);
+      return;
+    }
     const Share given = {std::max(terms.begin, firstTerm), std::min(terms.end, problem_.batch)};
     if (given.begin < given.end)
-      accumulate(problem_.recurrentSide(), panel, given, firstTerm, {call_.input(inputInitialHidden), problem_.units}, units, sums_.recurrentKernel, gradient);
+      accumulate(problem_.recurrentSide(), panel, given, firstTerm, {call_.input(inputInitialHidden), problem_.hidden}, hidden,
+                 sums_.recurrentKernel, gradient);
     const Share later = {std::max(terms.begin, problem_.batch), terms.end};
     if (later.begin < later.end)
-      accumulate(problem_.recurrentSide(), panel, later, firstTerm, {call_.input(inputY) - problem_.batch * problem_.units, problem_.units}, units,
-                        sums_.recurrentKernel, gradient);
+      accumulate(problem_.recurrentSide(), panel, later, firstTerm, {call_.input(inputY) - problem_.batch * problem_.hidden, problem_.hidden}, hidden,
+                 sums_.recurrentKernel, gradient);
   }
 
   void clearRows(float* gradient, Share panels, Share rows) const noexcept {
@@ -270,11 +293,73 @@ class Gradients {
       }
   }
 
+  // Peephole weights: as the biases, each gate gradient times the c that the gate looked at.
+  void sumPeepholes(int64_t panel, Share rows) const noexcept {
+    const int last = static_cast<int>(problem_.gates) - 2, output = static_cast<int>(problem_.gates) - 1;
+    const int lanes = problem_.lanes(panel);
+    const int64_t unit = panel * problem_.panelUnits();
+    const float* after = gates_ + (problem_.keepsCandidates() ? problem_.candidatesAt() : problem_.cellsAt()) + unit;
+    const float* cells = gates_ + problem_.cellsAt() + unit - problem_.batch * problem_.units;
+    const float* initial = call_.input(inputInitialCell);
+    Lanes16 sum[panelSegments - 1];
+    for (Lanes16& one : sum) one = broadcast16(0.0f);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float* gates = gatesAt(panel, row);
+      if (row >= problem_.batch || initial != nullptr) {
+        const Lanes16 before = loadFirst16(row < problem_.batch ? initial + row * problem_.units + unit : cells + row * problem_.units, lanes);
+        for (int s = 0; s < last; ++s) sum[s] = fma(load16(gates + s * segmentColumns), before, sum[s]);
+      }
+      sum[last] = fma(load16(gates + output * segmentColumns), loadFirst16(after + row * problem_.units, lanes), sum[last]);
+    }
+    float* total = sums_.peepholes + panel * panelColumns;
+    for (int s = 0; s <= last; ++s) {
+      if (rows.begin > 0) sum[s] = add(load16(total + s * segmentColumns), sum[s]);
+      store16(total + s * segmentColumns, sum[s]);
+    }
+  }
+  void writePeepholes(Share panels) const noexcept {
+    float* gradient = call_.output(inputPeephole);
+    if (gradient == nullptr) return;
+    for (int64_t panel = panels.begin; panel < panels.end; ++panel)
+      for (int64_t s = 0; s + 1 < problem_.gates; ++s)
+        storeFirst16(gradient + s * problem_.units + panel * problem_.panelUnits(), load16(sums_.peepholes + panel * panelColumns + s * segmentColumns),
+                     problem_.lanes(panel));
+  }
+
+  // Rows `units` of the projection's gradient.
+  void projection(Share units) const noexcept {
+    float* gradient = call_.output(inputProjection);
+    if (gradient == nullptr) return;
+    Segment list[panelSegments];
+    alignas(64) float tile[maximumTileRows * panelColumns];
+    TileOperands operands;
+    operands.aStride = problem_.units;
+    operands.bStride = operands.startStride = problem_.paddedHidden();
+    for (int64_t row = 0; row < problem_.rows(); row += termBlock) {
+      const bool last = row + termBlock >= problem_.rows();
+      operands.terms = std::min(termBlock, problem_.rows() - row);
+      for (int64_t column = 0; column < problem_.hidden; column += panelColumns) {
+        const int segments = plainSegments(column, problem_.hidden - column, list);
+        operands.b = dProjected_ + row * problem_.paddedHidden() + column;
+        forTiles(units.begin, units.end, tileRowsOf(segments), [&](int64_t unit, int count) {
+          float* kept = sums_.projection + unit * problem_.paddedHidden() + column;
+          operands.a = gates_ + problem_.unprojectedAt() + row * problem_.units + unit;
+          operands.start = row == 0 ? nullptr : kept;
+          operands.to = last ? tile : kept;
+          operands.toStride = last ? segments * segmentColumns : problem_.paddedHidden();
+          runTile<TransposedTile>(operands, count, segments);
+          if (last) unpackRows(tile, count, list, segments, gradient + unit * problem_.hidden, problem_.hidden);
+        });
+      }
+    }
+  }
+
   const Call& call_;
   const RecurrentProblem& problem_;
   const BackwardWeights& weights_;
   float* const gates_;
   const float* const resetHidden_;
+  const float* const dProjected_;
   const GradientSums& sums_;
 };
 

@@ -60,13 +60,38 @@ inline void packBias(const RecurrentProblem& problem, Side side, const float* bi
 
 inline int64_t unitBlocks(int64_t units) noexcept { return (units + panelColumns - 1) / panelColumns; }
 
+// The projection in blocks of 64 columns: [block][unit][columns of the block, rounded up to 16].
+inline void packProjection(const RecurrentProblem& problem, const float* projection, Share blocks, float* to) noexcept {
+  Segment list[panelSegments];
+  for (int64_t block = blocks.begin; block < blocks.end; ++block) {
+    const int count = plainSegments(block * panelColumns, problem.hidden - block * panelColumns, list);
+    packRows(projection, problem.hidden, problem.units, list, count, to + block * panelColumns * problem.units);
+  }
+}
+// Transposed, in blocks of 64 units: [block][column][units of the block, rounded up to 16].
+inline void packTransposedProjection(const RecurrentProblem& problem, const float* projection, Share blocks, float* to) noexcept {
+  Segment list[panelSegments];
+  for (int64_t block = blocks.begin; block < blocks.end; ++block) {
+    const int64_t first = block * panelColumns, left = problem.units - first;
+    const int count = static_cast<int>(left < panelColumns ? left : panelColumns);
+    const int width = (count + segmentColumns - 1) / segmentColumns * segmentColumns;
+    float* at = to + problem.paddedHidden() * first;
+    for (int64_t column = 0; column < problem.hidden; column += panelColumns) {
+      const int segments = plainSegments(column, problem.hidden - column, list);
+      packTransposed(projection + first * problem.hidden, problem.hidden, count, list, segments, at);
+      at += segments * segmentColumns * width;
+    }
+  }
+}
+
 struct ForwardWeights {
-  float *kernel = nullptr, *recurrentKernel = nullptr, *candidate = nullptr, *bias = nullptr, *recurrentBias = nullptr;
+  float *kernel = nullptr, *recurrentKernel = nullptr, *candidate = nullptr, *projection = nullptr, *bias = nullptr, *recurrentBias = nullptr;
 
   ForwardWeights(const RecurrentProblem& problem, Layout& layout) noexcept {
     if (!problem.ids) kernel = layout.take<float>(problem.columns(problem.inputSide()) * problem.inputs);
-    recurrentKernel = layout.take<float>(problem.columns(problem.recurrentSide()) * problem.units);
+    recurrentKernel = layout.take<float>(problem.columns(problem.recurrentSide()) * problem.hidden);
     if (problem.resetBefore()) candidate = layout.take<float>(problem.paddedUnits() * problem.units);
+    if (problem.projected) projection = layout.take<float>(problem.paddedHidden() * problem.units);
     bias = layout.take<float>(problem.columns(problem.inputSide()));
     if (problem.gru() && problem.resetAfter) recurrentBias = layout.take<float>(problem.paddedUnits());
   }
@@ -74,8 +99,9 @@ struct ForwardWeights {
   void pack(const RecurrentProblem& problem, const Call& call, const Crew& crew) const noexcept {
     const Share panels = crew.share(problem.panels());
     if (kernel != nullptr) packWeights(problem, problem.inputSide(), call.input(inputKernel), problem.inputs, panels, kernel);
-    packWeights(problem, problem.recurrentSide(), call.input(inputRecurrentKernel), problem.units, panels, recurrentKernel);
+    packWeights(problem, problem.recurrentSide(), call.input(inputRecurrentKernel), problem.hidden, panels, recurrentKernel);
     if (candidate != nullptr) packCandidate(problem, call.input(inputRecurrentKernel), crew.share(unitBlocks(problem.units)), candidate);
+    if (projection != nullptr) packProjection(problem, call.input(inputProjection), crew.share(unitBlocks(problem.hidden)), projection);
     if (crew.member > 0) return;
     // Only the candidate's recurrent bias (n_x is segment 0) lies behind the reset gate.
     packBias(problem, problem.inputSide(), call.input(inputBias), bias, call.input(inputRecurrentBias), 1);
@@ -84,12 +110,13 @@ struct ForwardWeights {
 };
 
 struct BackwardWeights {
-  float *kernel = nullptr, *recurrentKernel = nullptr, *candidate = nullptr;
+  float *kernel = nullptr, *recurrentKernel = nullptr, *candidate = nullptr, *projection = nullptr;
 
   // `towardsInputs`: the gradient of x is wanted.
   BackwardWeights(const RecurrentProblem& problem, bool towardsInputs, Layout& layout) noexcept {
     if (towardsInputs) kernel = layout.take<float>(transposedFloats(problem, problem.inputSide(), problem.inputs));
-    recurrentKernel = layout.take<float>(transposedFloats(problem, problem.recurrentSide(), problem.units));
+    recurrentKernel = layout.take<float>(transposedFloats(problem, problem.recurrentSide(), problem.hidden));
+    if (problem.projected) projection = layout.take<float>(problem.paddedHidden() * problem.paddedUnits());
     if (problem.resetBefore()) candidate = layout.take<float>(transposedFloats(problem, problem.candidateSide(), problem.units));
   }
 
@@ -97,7 +124,9 @@ struct BackwardWeights {
     const Share blocks = crew.share(unitBlocks(problem.units));
     if (kernel != nullptr)
       packTransposedWeights(problem, problem.inputSide(), call.input(inputKernel), problem.inputs, crew.share(unitBlocks(problem.inputs)), kernel);
-    packTransposedWeights(problem, problem.recurrentSide(), call.input(inputRecurrentKernel), problem.units, blocks, recurrentKernel);
+    packTransposedWeights(problem, problem.recurrentSide(), call.input(inputRecurrentKernel), problem.hidden, crew.share(unitBlocks(problem.hidden)),
+                          recurrentKernel);
+    if (projection != nullptr) packTransposedProjection(problem, call.input(inputProjection), blocks, projection);
     if (candidate != nullptr) packTransposedWeights(problem, problem.candidateSide(), call.input(inputRecurrentKernel), problem.units, blocks, candidate);
   }
 };

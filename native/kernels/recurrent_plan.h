@@ -28,7 +28,7 @@ inline Split splitOf(const RecurrentProblem& problem, int threads) noexcept {
 
 // Packing moves 8 bytes a float at some 20 GB/s.
 inline double packingTime(const RecurrentProblem& problem) noexcept {
-  return 0.4 * static_cast<double>((problem.inputs + problem.units) * problem.width());
+  return 0.4 * static_cast<double>((problem.inputs + problem.hidden) * problem.width());
 }
 
 // Whether the stream is being torn down. Members that meet at barriers must all see it at the same one.

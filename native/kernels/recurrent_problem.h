@@ -1,13 +1,21 @@
 // What `recurrent` and `recurrentGradient` share: sizes, activations, and how gates lie in memory.
 //
 //   simple   h' = act(x W + h U + b)
-//   LSTM     i, f, o = gate(x W + h U + b), g = act(x W + h U + b);  c' = f c + i g,  h' = o act(c')
+//   LSTM     i, f, o = gate(x W + h U + b), g = candidate(x W + h U + b);  c' = f c + i g,  h' = o output(c')
+//            peepholes: i and f also add p c to their sums, o adds p c' (Gers, Schraudolph and Schmidhuber 2002)
+//            coupled (CIFG, Greff et al. 2017): f = 1 - i, and there is no gate f
+//            cellClip: c' is kept within +-cellClip; where it is not inside, its gradient is 0
+//            projection (Sak, Senior and Beaufays 2014): h' = (o output(c')) R, of `hidden` columns
 //   GRU      r, z = gate(x W + h U + b);  h' = (1 - z) n + z h with
 //            n = act(x W + b + r (h U + recurrent b))   reset after the product
 //            n = act(x W + b + (r h) U)                 reset before it
 //
+// Of any cell: what the products with U read may be h times a mask (one for all steps); and of the states a share k of the old one
+// may stay: h' = k h + (1 - k) times the above, c' likewise (whose h' is still that of the cell's new c). Where k is exactly 1
+// nothing else counts, also where it is NaN.
+//
 // The **gate buffer** holds, for every time step and row of the batch, rows of 64 floats, one panel after another:
-// [panel][time * batch][64]. A panel of an LSTM is 16 units with segments i | f | g | o, of a GRU 16 units with
+// [panel][time * batch][64]. A panel of an LSTM is 16 units with segments i | f | g | o (coupled: i | g | o), of a GRU 16 units with
 // n_x | z | r | n_h (n_x from the inputs, n_h from the state; before the reset n_h is not used), of a simple RNN 64 units.
 // So the gates of a unit meet in one register tile. The rows are overwritten in place: input product, then activations (or,
 // where the activations are expressions, the sums they are taken of), then their gradients; and are, as they lie, the A
@@ -35,30 +43,42 @@ struct Side {
   int segments = 0;
 };
 
-// Positions of the operands; the gradient's outputs are in the order of the first seven.
-enum RecurrentInput { inputX, inputKernel, inputRecurrentKernel, inputBias, inputRecurrentBias, inputInitialHidden, inputInitialCell,
+// How large the share of an old state is: for all, for each step and row, or for each number of the state.
+enum class Keep : int32_t { none, number, rows, elements };
+
+// Positions of the operands; the gradient's outputs are in the order of the first nine.
+enum RecurrentInput { inputX, inputKernel, inputRecurrentKernel, inputBias, inputRecurrentBias, inputInitialHidden, inputInitialCell, inputPeephole,
+                      inputProjection, inputRecurrentMask, inputHiddenKeep, inputCellKeep, inputLengths,
                       inputY, inputTape, inputDy, inputDFinalHidden, inputDFinalCell };
-constexpr int forwardInputs = 7, backwardInputs = 12;
+constexpr int forwardInputs = 13, backwardInputs = 18;
 enum RecurrentOutput { outputY, outputFinalHidden, outputFinalCell, outputTape };
-constexpr int forwardOutputs = 4, backwardOutputs = 7;
+constexpr int forwardOutputs = 4, backwardOutputs = 9;
 
 struct RecurrentProblem {
   int64_t time = 0, batch = 0, inputs = 0, units = 0;
-  int64_t gates = 0;  // 1, 4 or 3
+  int64_t hidden = 0;  // columns of the hidden state: the units, or what they are projected to
+  int64_t gates = 0;   // 1, 4 or 3
   CellKind cell = CellKind::simple;
   bool resetAfter = false;
-  bool ids = false;  // x are ids that stand for one-hot vectors
-  Activation gate, activation;
+  bool coupled = false, peepholes = false, projected = false, masked = false;
+  Keep hiddenKeep = Keep::none, cellKeep = Keep::none;
+  float cellClip = 0;  // 0: none
+  bool ids = false;    // x are ids that stand for one-hot vectors
+  Activation gate, candidate, output;
 
   bool lstm() const noexcept { return cell == CellKind::lstm; }
   bool gru() const noexcept { return cell == CellKind::gru; }
   bool resetBefore() const noexcept { return gru() && !resetAfter; }
   // Activations whose derivative is known from their value and that are computed in registers.
   bool fast() const noexcept {
-    if (cell != CellKind::simple) return gate.kind == ActivationKind::sigmoid && activation.kind == ActivationKind::tanh;
-    return activation.kind == ActivationKind::sigmoid || activation.kind == ActivationKind::tanh || activation.kind == ActivationKind::relu ||
-           activation.kind == ActivationKind::identity;
+    if (cell != CellKind::simple)
+      return gate.kind == ActivationKind::sigmoid && candidate.kind == ActivationKind::tanh && (!lstm() || output.kind == ActivationKind::tanh);
+    return candidate.kind == ActivationKind::sigmoid || candidate.kind == ActivationKind::tanh || candidate.kind == ActivationKind::relu ||
+           candidate.kind == ActivationKind::identity;
   }
+  // The cells' results are the states, and what the next products read.
+  bool plainStates() const noexcept { return !projected && !masked && hiddenKeep == Keep::none && cellKeep == Keep::none; }
+  bool plainCell() const noexcept { return !coupled && !peepholes && cellClip == 0; }
 
   int64_t rows() const noexcept { return time * batch; }
   int64_t width() const noexcept { return gates * units; }
@@ -69,9 +89,10 @@ struct RecurrentProblem {
     return static_cast<int>(left < panelUnits() ? left : panelUnits());
   }
   int64_t paddedUnits() const noexcept { return (units + segmentColumns - 1) / segmentColumns * segmentColumns; }
+  int64_t paddedHidden() const noexcept { return (hidden + segmentColumns - 1) / segmentColumns * segmentColumns; }
 
-  Side inputSide() const noexcept { return {0, gru() ? 3 : 4}; }
-  Side recurrentSide() const noexcept { return gru() ? Side{1, resetAfter ? 3 : 2} : Side{0, 4}; }
+  Side inputSide() const noexcept { return {0, gru() || coupled ? 3 : 4}; }
+  Side recurrentSide() const noexcept { return gru() ? Side{1, resetAfter ? 3 : 2} : inputSide(); }
   Side candidateSide() const noexcept { return {0, 1}; }  // of a GRU with reset before the product
 
   // How many of a side's segments a panel has.
@@ -97,92 +118,50 @@ struct RecurrentProblem {
   int64_t columns(Side side) const noexcept { return columnsBefore(side, panels() - 1) + segments(side, panels() - 1) * segmentColumns; }
 
   int64_t gateFloats(int64_t ofRows) const noexcept { return panels() * ofRows * panelColumns; }
+
+  // The tape: the gate buffer, then what there is of these, each [time * batch][units or hidden] and rounded up to 16.
   int64_t stateFloats() const noexcept { return (rows() * units + 15) / 16 * 16; }
-  int64_t tapeFloats() const noexcept { return gateFloats(rows()) + (lstm() ? 2 * stateFloats() : 0); }
+  int64_t hiddenFloats() const noexcept { return (rows() * hidden + 15) / 16 * 16; }
+  bool keepsCandidates() const noexcept { return (lstm() ? cellKeep : hiddenKeep) != Keep::none && !gru(); }
+  int64_t cellsAt() const noexcept { return gateFloats(rows()); }                                  // c of an LSTM
+  int64_t cellActivationsAt() const noexcept { return cellsAt() + (lstm() ? stateFloats() : 0); }  // output(c)
+  // What an LSTM with a cell keep would have as c, or a simple RNN with a hidden keep as h, if nothing were kept.
+  int64_t candidatesAt() const noexcept { return cellActivationsAt() + (lstm() ? stateFloats() : 0); }
+  int64_t unprojectedAt() const noexcept { return candidatesAt() + (keepsCandidates() ? stateFloats() : 0); }  // o output(c)
+  int64_t fedAt() const noexcept { return unprojectedAt() + (projected ? stateFloats() : 0); }  // what each step's products read: masked h
+  int64_t tapeFloats() const noexcept { return fedAt() + (masked ? hiddenFloats() : 0); }
 };
+
+inline Keep keepOf(const OperandType& type) noexcept {
+  return !type.present ? Keep::none : type.rank == 1 ? Keep::number : type.rank == 2 ? Keep::rows : Keep::elements;
+}
 
 inline RecurrentProblem recurrentProblem(const Signature& signature) noexcept {
   RecurrentProblem problem;
   const OperandType& x = signature.inputs[inputX];
   const int32_t* words = signature.words.data;
   problem.cell = static_cast<CellKind>(words[0]);
-  problem.resetAfter = words[1] != 0;
-  problem.gate = {static_cast<ActivationKind>(words[2]), words + 4};
-  const int32_t* next = words + 4 + words[3];
-  problem.activation = {static_cast<ActivationKind>(next[0]), next + 2};
-  problem.gates = problem.lstm() ? 4 : problem.gru() ? 3 : 1;
+  problem.resetAfter = (words[1] & 1) != 0;
+  problem.coupled = (words[1] & 2) != 0;
+  std::memcpy(&problem.cellClip, words + 2, sizeof problem.cellClip);
+  const int32_t* next = words + 3;
+  for (Activation* activation : {&problem.gate, &problem.candidate, &problem.output}) {
+    *activation = {static_cast<ActivationKind>(next[0]), next + 2};
+    next += 2 + next[1];
+  }
+  problem.gates = problem.lstm() ? (problem.coupled ? 3 : 4) : problem.gru() ? 3 : 1;
+  problem.peepholes = signature.inputs[inputPeephole].present;
+  problem.projected = signature.inputs[inputProjection].present;
+  problem.masked = signature.inputs[inputRecurrentMask].present;
+  problem.hiddenKeep = keepOf(signature.inputs[inputHiddenKeep]);
+  problem.cellKeep = keepOf(signature.inputs[inputCellKeep]);
   problem.time = x.shape[0];
   problem.batch = x.shape[1];
   problem.ids = x.dtype == Dtype::i32;
   problem.inputs = signature.inputs[inputKernel].shape[0];
-  problem.units = signature.inputs[inputRecurrentKernel].shape[0];
+  problem.hidden = signature.inputs[inputRecurrentKernel].shape[0];
+  problem.units = problem.projected ? signature.inputs[inputProjection].shape[0] : problem.hidden;
   return problem;
-}
-
-// Checks the attribute words and the seven inputs both operations begin with.
-inline void checkRecurrent(Check& check, const Signature& signature) noexcept {
-  if (check.failed()) return;
-  const Span<const int32_t> words = signature.words;
-  check.that(words.size >= 4, "%lld attribute words", static_cast<long long>(words.size));
-  if (check.failed()) return;
-  check.that(words[0] >= 0 && words[0] <= 2, "there is no cell %d", words[0]);
-  int64_t at = 2;
-  for (int i = 0; i < 2 && !check.failed(); ++i) {
-    check.that(at + 2 <= words.size && words[at] >= 0 && words[at] <= 5 && words[at + 1] >= 0 && at + 2 + words[at + 1] <= words.size,
-               "activation %d is cut short or unknown", i);
-    if (check.failed()) return;
-    Expression expression;
-    int64_t taken = 0;
-    check.keep(verifyExpression({words.data + at + 2, words[at + 1]}, &expression, &taken));
-    check.that(taken == words[at + 1], "activation %d is %lld words, not %d", i, static_cast<long long>(taken), words[at + 1]);
-    check.that(expression.inputs == 1 && expression.outputs == 2, "activation %d: one input and two outputs belong, not %d and %d", i,
-               expression.inputs, expression.outputs);
-    at += 2 + words[at + 1];
-  }
-  check.that(at == words.size, "%lld attribute words are left over", static_cast<long long>(words.size - at));
-  if (check.failed()) return;
-  const bool ids = signature.inputs[inputX].present && signature.inputs[inputX].dtype == Dtype::i32;
-  check.input(inputX, ids ? Dtype::i32 : Dtype::f32).input(inputKernel, Dtype::f32).input(inputRecurrentKernel, Dtype::f32);
-  for (int input : {inputBias, inputRecurrentBias, inputInitialHidden, inputInitialCell}) check.optionalInput(input, Dtype::f32);
-  if (check.failed()) return;
-  const OperandType &x = signature.inputs[inputX], &kernel = signature.inputs[inputKernel], &recurrent = signature.inputs[inputRecurrentKernel];
-  check.that(x.rank == (ids ? 2 : 3), "x has the rank %d", x.rank).that(kernel.rank == 2, "the kernel has the rank %d", kernel.rank);
-  check.that(recurrent.rank == 2, "the recurrent kernel has the rank %d", recurrent.rank);
-  if (check.failed()) return;
-  const RecurrentProblem problem = recurrentProblem(signature);
-  check.that(ids || x.shape[2] == problem.inputs, "x has %d features, the kernel has rows for %lld", x.shape[2], static_cast<long long>(problem.inputs));
-  check.that(kernel.shape[1] == problem.width() && recurrent.shape[1] == problem.width(), "the kernels have %d and %d columns where %lld belong",
-             kernel.shape[1], recurrent.shape[1], static_cast<long long>(problem.width()));
-  for (int input : {inputBias, inputRecurrentBias})
-    if (signature.inputs[input].present)
-      check.that(signature.inputs[input].count() == problem.width(), "the bias has %lld elements where %lld belong",
-                 static_cast<long long>(signature.inputs[input].count()), static_cast<long long>(problem.width()));
-  check.that(!signature.inputs[inputRecurrentBias].present || (problem.gru() && problem.resetAfter),
-             "only a GRU that resets after the product has a recurrent bias");
-  check.that(!signature.inputs[inputInitialCell].present || problem.lstm(), "only an LSTM has a cell state");
-}
-
-// A state [batch, units], given or wanted.
-inline void checkState(Check& check, const OperandType& type, const RecurrentProblem& problem, const char* name) noexcept {
-  if (check.failed() || !type.present) return;
-  check.that(type.rank == 2 && type.shape[0] == problem.batch && type.shape[1] == problem.units, "%s is not [%lld, %lld]", name,
-             static_cast<long long>(problem.batch), static_cast<long long>(problem.units));
-}
-inline void checkSequence(Check& check, const OperandType& type, const RecurrentProblem& problem, const char* name) noexcept {
-  if (check.failed() || !type.present) return;
-  check.that(type.rank == 3 && type.shape[0] == problem.time && type.shape[1] == problem.batch && type.shape[2] == problem.units,
-             "%s is not [%lld, %lld, %lld]", name, static_cast<long long>(problem.time), static_cast<long long>(problem.batch),
-             static_cast<long long>(problem.units));
-}
-
-// Refuses ids outside the kernel's rows.
-inline Status checkIds(const RecurrentProblem& problem, const int32_t* ids) noexcept {
-  for (int64_t position = 0; position < problem.rows(); ++position)
-    if (ids[position] < 0 || ids[position] >= problem.inputs)
-      return Status::error(Code::outOfRange, "id %d at [%lld, %lld] (time, row) is outside 0..%lld", ids[position],
-                           static_cast<long long>(position / problem.batch), static_cast<long long>(position % problem.batch),
-                           static_cast<long long>(problem.inputs - 1));
-  return Status::ok();
 }
 
 }  // namespace mneme::MNEME_TARGET_NAMESPACE

@@ -55,6 +55,11 @@ MNEME_INLINE Lanes16 add(Lanes16 a, Lanes16 b) noexcept {
   for (int i = 0; i < Lanes16::parts; ++i) a.part[i] = add(a.part[i], b.part[i]);
   return a;
 }
+// a b + c, rounded once.
+MNEME_INLINE Lanes16 fma(Lanes16 a, Lanes16 b, Lanes16 c) noexcept {
+  for (int i = 0; i < Lanes16::parts; ++i) c.part[i] = fma(a.part[i], b.part[i], c.part[i]);
+  return c;
+}
 MNEME_INLINE Lanes16 maximum(Lanes16 a, Lanes16 b) noexcept {
   for (int i = 0; i < Lanes16::parts; ++i) a.part[i] = maximum(a.part[i], b.part[i]);
   return a;

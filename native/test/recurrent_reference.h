@@ -54,11 +54,16 @@ enum class Cell : int32_t { simple = 0, lstm = 1, gruAfter = 2, gruBefore = 3 };
 struct RecurrentData {
   Cell cell;
   int64_t time, batch, inputs, units;
-  const ActivationFunction *gate, *activation;
-  std::vector<float> x, kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell, dy, dFinalHidden, dFinalCell;
+  int64_t hidden;  // columns of the hidden state
+  const ActivationFunction *gate, *candidate, *output;
+  bool coupled = false;
+  float cellClip = 0;
+  std::vector<float> x, kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell, peephole, projection, recurrentMask, hiddenKeep, cellKeep;
+  std::vector<float> dy, dFinalHidden, dFinalCell;
   std::vector<int32_t> ids;
 
-  int64_t gates() const { return cell == Cell::simple ? 1 : cell == Cell::lstm ? 4 : 3; }
+  int64_t gates() const { return cell == Cell::simple ? 1 : cell == Cell::lstm && !coupled ? 4 : 3; }
+  bool gru() const { return cell == Cell::gruAfter || cell == Cell::gruBefore; }
   int64_t width() const { return gates() * units; }
 };
 
@@ -66,18 +71,19 @@ struct RecurrentData {
 template <typename Number>
 struct RecurrentResult {
   using Array = std::vector<Number>;
-  Array y, finalHidden, finalCell, dx, dKernel, dRecurrentKernel, dBias, dRecurrentBias, dInitialHidden, dInitialCell;
+  Array y, finalHidden, finalCell, dx, dKernel, dRecurrentKernel, dBias, dRecurrentBias, dInitialHidden, dInitialCell, dPeephole, dProjection;
 
   std::vector<std::pair<const char*, const Array*>> all() const {
     return {{"y", &y}, {"finalHidden", &finalHidden}, {"finalCell", &finalCell}, {"dx", &dx}, {"dKernel", &dKernel},
             {"dRecurrentKernel", &dRecurrentKernel}, {"dBias", &dBias}, {"dRecurrentBias", &dRecurrentBias},
-            {"dInitialHidden", &dInitialHidden}, {"dInitialCell", &dInitialCell}};
+            {"dInitialHidden", &dInitialHidden}, {"dInitialCell", &dInitialCell}, {"dPeephole", &dPeephole},
+            {"dProjection", &dProjection}};
   }
 };
 
 class RecurrentReference {
  public:
-  explicit RecurrentReference(const RecurrentData& data) : d(data), H(data.units), N(data.width()), rows(data.time * data.batch) {}
+  explicit RecurrentReference(const RecurrentData& data) : d(data), H(data.units), P(data.hidden), N(data.width()), rows(data.time * data.batch) {}
 
   RecurrentResult<double> run() {
     forward();
@@ -89,87 +95,120 @@ class RecurrentReference {
   using Array = std::vector<double>;
   static double at(const std::vector<float>& array, int64_t index) { return array.empty() ? 0 : array[index]; }
   double input(int64_t row, int64_t i) const { return d.ids.empty() ? d.x[row * d.inputs + i] : d.ids[row] == i; }
-  double hiddenBefore(int64_t row, int64_t unit) const { return row < d.batch ? at(d.initialHidden, row * H + unit) : r.y[(row - d.batch) * H + unit]; }
+  double hiddenBefore(int64_t row, int64_t p) const { return row < d.batch ? at(d.initialHidden, row * P + p) : r.y[(row - d.batch) * P + p]; }
   double cellBefore(int64_t row, int64_t unit) const { return row < d.batch ? at(d.initialCell, row * H + unit) : c[(row - d.batch) * H + unit]; }
+  double mask(int64_t row, int64_t p) const { return d.recurrentMask.empty() ? 1 : d.recurrentMask[row % d.batch * P + p]; }
+  double keep(const std::vector<float>& keeps, int64_t row, int64_t column, int64_t columns) const {
+    const auto size = static_cast<int64_t>(keeps.size());
+    return size == 0 ? 0 : size == 1 ? keeps[0] : size == rows ? keeps[row] : keeps[row * columns + column];
+  }
+  double hiddenKeep(int64_t row, int64_t p) const { return keep(d.hiddenKeep, row, p, P); }
+  double cellKeep(int64_t row, int64_t unit) const { return keep(d.cellKeep, row, unit, H); }
+  static double mix(double share, double old, double candidate) { return share == 1 ? old : share * old + (1 - share) * candidate; }
   double recurrentSum(const Array& h, int64_t column) const {
     double sum = 0;
-    for (int64_t k = 0; k < H; ++k) sum += h[k] * d.recurrentKernel[k * N + column];
+    for (int64_t k = 0; k < P; ++k) sum += h[k] * d.recurrentKernel[k * N + column];
     return sum;
   }
+  // Columns of the gates in the kernels: i, f (not where it is coupled), g, o.
+  int64_t candidateColumn() const { return (d.coupled ? 1 : 2) * H; }
+  int64_t outputColumn() const { return candidateColumn() + H; }
+  double peephole(int64_t row, int64_t unit) const { return at(d.peephole, row * H + unit); }
 
   void forward() {
-    r.y.resize(rows * H);
+    r.y.resize(rows * P);
     c.resize(rows * H);
+    newCell.resize(rows * H);
+    cellHidden.resize(rows * H);
     sums.assign(rows * N, 0);
     fromState.assign(rows * H, 0);
     for (int64_t row = 0; row < rows; ++row) {
-      Array h(H);
-      for (int64_t k = 0; k < H; ++k) h[k] = hiddenBefore(row, k);
+      Array h(P);
+      for (int64_t k = 0; k < P; ++k) h[k] = hiddenBefore(row, k) * mask(row, k);
       double* s = &sums[row * N];
       for (int64_t column = 0; column < N; ++column) {
         s[column] = at(d.bias, column);
         for (int64_t i = 0; i < d.inputs; ++i) s[column] += input(row, i) * d.kernel[i * N + column];
-        const bool candidate = d.gates() == 3 && column >= 2 * H;
-        if (!candidate) s[column] += recurrentSum(h, column) + (d.gates() == 3 ? at(d.recurrentBias, column) : 0);
+        const bool ofCandidate = d.gru() && column >= 2 * H;
+        if (!ofCandidate) s[column] += recurrentSum(h, column) + (d.gru() ? at(d.recurrentBias, column) : 0);
         else if (d.cell == Cell::gruAfter) fromState[row * H + column - 2 * H] = recurrentSum(h, column) + at(d.recurrentBias, column);
       }
-      if (d.gates() == 3) {
+      if (d.gru()) {
         Array reset(H);
         for (int64_t u = 0; u < H; ++u) reset[u] = d.gate->value(s[u]) * h[u];
         for (int64_t u = 0; u < H; ++u)
           s[2 * H + u] += d.cell == Cell::gruAfter ? d.gate->value(s[u]) * fromState[row * H + u] : recurrentSum(reset, 2 * H + u);
       }
-      for (int64_t u = 0; u < H; ++u) {
-        double& y = r.y[row * H + u];
-        switch (d.cell) {
-          case Cell::simple: y = d.activation->value(s[u]); break;
-          case Cell::lstm:
-            c[row * H + u] = d.gate->value(s[H + u]) * cellBefore(row, u) + d.gate->value(s[u]) * d.activation->value(s[2 * H + u]);
-            y = d.gate->value(s[3 * H + u]) * d.activation->value(c[row * H + u]);
-            break;
-          default: {
-            const double z = d.gate->value(s[H + u]);
-            y = (1 - z) * d.activation->value(s[2 * H + u]) + z * h[u];
-          }
-        }
+      for (int64_t u = 0; u < H; ++u) cellHidden[row * H + u] = stepUnit(row, u, s);
+      for (int64_t p = 0; p < P; ++p) {
+        double candidate = 0;
+        if (d.projection.empty()) candidate = cellHidden[row * H + p];
+        else for (int64_t u = 0; u < H; ++u) candidate += cellHidden[row * H + u] * d.projection[u * P + p];
+        r.y[row * P + p] = mix(hiddenKeep(row, p), hiddenBefore(row, p), candidate);
       }
     }
-    r.finalHidden.assign(r.y.end() - d.batch * H, r.y.end());
+    r.finalHidden.assign(r.y.end() - d.batch * P, r.y.end());
     if (d.cell == Cell::lstm) r.finalCell.assign(c.end() - d.batch * H, c.end());
   }
 
+  // h of a unit before any projection.
+  double stepUnit(int64_t row, int64_t u, double* s) {
+    if (d.cell == Cell::simple) return d.candidate->value(s[u]);
+    if (d.gru()) {
+      const double z = d.gate->value(s[H + u]);
+      return (1 - z) * d.candidate->value(s[2 * H + u]) + z * hiddenBefore(row, u);
+    }
+    const double before = cellBefore(row, u);
+    s[u] += peephole(0, u) * before;
+    if (!d.coupled) s[H + u] += peephole(1, u) * before;
+    const double i = d.gate->value(s[u]), f = d.coupled ? 1 - i : d.gate->value(s[H + u]);
+    double next = f * before + i * d.candidate->value(s[candidateColumn() + u]);
+    if (d.cellClip != 0) next = std::fmax(-d.cellClip, std::fmin(static_cast<double>(d.cellClip), next));
+    newCell[row * H + u] = next;
+    c[row * H + u] = mix(cellKeep(row, u), before, next);
+    s[outputColumn() + u] += peephole(d.coupled ? 1 : 2, u) * next;
+    return d.gate->value(s[outputColumn() + u]) * d.output->value(next);
+  }
+
   void backward() {
-    Array dSums(rows * N), dStateSums(rows * N), dh(d.batch * H), dc(d.batch * H);
-    for (int64_t i = 0; i < d.batch * H; ++i) dh[i] = at(d.dFinalHidden, i), dc[i] = at(d.dFinalCell, i);
-    r.dRecurrentKernel.assign(H * N, 0);
+    Array dSums(rows * N), dStateSums(rows * N), dh(d.batch * P), dc(d.batch * H);
+    for (int64_t i = 0; i < d.batch * P; ++i) dh[i] = at(d.dFinalHidden, i);
+    for (int64_t i = 0; i < d.batch * H; ++i) dc[i] = at(d.dFinalCell, i);
+    r.dRecurrentKernel.assign(P * N, 0);
+    if (!d.peephole.empty()) r.dPeephole.assign(d.peephole.size(), 0);
+    if (!d.projection.empty()) r.dProjection.assign(H * P, 0);
     for (int64_t row = rows - 1; row >= 0; --row) {
       const int64_t b = row % d.batch;
       const double* s = &sums[row * N];
       double *ds = &dSums[row * N], *dr = &dStateSums[row * N];
-      Array before(H), next(H), reset(H), dReset(H);
-      for (int64_t u = 0; u < H; ++u) before[u] = hiddenBefore(row, u);
+      // `next` is the gradient of the old hidden state, `fed` that of what the products read of it.
+      Array before(P), next(P), fed(P), reset(H), dReset(H), dOuts(H);
+      for (int64_t p = 0; p < P; ++p) {
+        before[p] = hiddenBefore(row, p) * mask(row, p);
+        const double dOut = dh[b * P + p] + at(d.dy, row * P + p), share = hiddenKeep(row, p), dNew = (1 - share) * dOut;
+        next[p] += share * dOut;
+        if (d.projection.empty()) dOuts[p] = dNew;
+        else for (int64_t u = 0; u < H; ++u) {
+          dOuts[u] += dNew * d.projection[u * P + p];
+          r.dProjection[u * P + p] += dNew * cellHidden[row * H + u];
+        }
+      }
       for (int64_t u = 0; u < H; ++u) {
-        const double dOut = dh[b * H + u] + at(d.dy, row * H + u);
-        const ActivationFunction &gate = *d.gate, &act = *d.activation;
+        const double dOut = dOuts[u];
+        const ActivationFunction &gate = *d.gate, &act = *d.candidate;
         if (d.cell == Cell::simple) {
           dr[u] = ds[u] = dOut * act.derivative(s[u]);
         } else if (d.cell == Cell::lstm) {
-          const double i = gate.value(s[u]), f = gate.value(s[H + u]), g = act.value(s[2 * H + u]), o = gate.value(s[3 * H + u]);
-          const double cell = c[row * H + u], dCell = dc[b * H + u] + dOut * o * act.derivative(cell);
-          ds[u] = dCell * g * gate.derivative(s[u]);
-          ds[H + u] = dCell * cellBefore(row, u) * gate.derivative(s[H + u]);
-          ds[2 * H + u] = dCell * i * act.derivative(s[2 * H + u]);
-          ds[3 * H + u] = dOut * act.value(cell) * gate.derivative(s[3 * H + u]);
-          for (int64_t g4 = 0; g4 < 4; ++g4) dr[g4 * H + u] = ds[g4 * H + u];
-          dc[b * H + u] = dCell * f;
+          lstmUnitBackward(row, u, dOut, s, ds, dc[b * H + u]);
+          for (int64_t g = 0; g < d.gates(); ++g) dr[g * H + u] = ds[g * H + u];
         } else {
           const double z = gate.value(s[H + u]), n = act.value(s[2 * H + u]);
           ds[2 * H + u] = dOut * (1 - z) * act.derivative(s[2 * H + u]);
-          dr[H + u] = ds[H + u] = dOut * (before[u] - n) * gate.derivative(s[H + u]);
+          dr[H + u] = ds[H + u] = dOut * (hiddenBefore(row, u) - n) * gate.derivative(s[H + u]);
           next[u] += dOut * z;
         }
       }
-      if (d.gates() == 3)
+      if (d.gru())
         for (int64_t u = 0; u < H; ++u) {
           const double gateR = d.gate->value(s[u]);
           if (d.cell == Cell::gruAfter) {
@@ -179,22 +218,45 @@ class RecurrentReference {
             for (int64_t k = 0; k < H; ++k) dReset[u] += ds[2 * H + k] * d.recurrentKernel[u * N + 2 * H + k];
             reset[u] = gateR * before[u];
             dr[u] = ds[u] = dReset[u] * before[u] * d.gate->derivative(s[u]);
-            next[u] += dReset[u] * gateR;
+            fed[u] += dReset[u] * gateR;
           }
         }
-      for (int64_t k = 0; k < H; ++k)
+      for (int64_t k = 0; k < P; ++k)
         for (int64_t column = 0; column < N; ++column) {
           if (d.cell == Cell::gruBefore && column >= 2 * H) {
             r.dRecurrentKernel[k * N + column] += reset[k] * ds[column];
           } else {
-            next[k] += dr[column] * d.recurrentKernel[k * N + column];
+            fed[k] += dr[column] * d.recurrentKernel[k * N + column];
             r.dRecurrentKernel[k * N + column] += before[k] * dr[column];
           }
         }
-      for (int64_t u = 0; u < H; ++u) dh[b * H + u] = next[u];
+      for (int64_t p = 0; p < P; ++p) dh[b * P + p] = next[p] + fed[p] * mask(row, p);
     }
     r.dInitialHidden = dh;
     if (d.cell == Cell::lstm) r.dInitialCell = dc;
+    productsBackward(dSums, dStateSums);
+  }
+
+  // `dCell`: of the c after the step, then of the c before it.
+  void lstmUnitBackward(int64_t row, int64_t u, double dOut, const double* s, double* ds, double& dCell) {
+    const ActivationFunction& gate = *d.gate;
+    const int64_t g = candidateColumn() + u, o = outputColumn() + u, lastPeephole = d.coupled ? 1 : 2;
+    const double before = cellBefore(row, u), next = newCell[row * H + u], share = cellKeep(row, u);
+    const double i = gate.value(s[u]), f = d.coupled ? 1 - i : gate.value(s[H + u]), candidate = d.candidate->value(s[g]);
+    ds[o] = dOut * d.output->value(next) * gate.derivative(s[o]);
+    double dNext = (1 - share) * dCell + dOut * gate.value(s[o]) * d.output->derivative(next) + ds[o] * peephole(lastPeephole, u);
+    if (d.cellClip != 0 && std::fabs(next) >= d.cellClip) dNext = 0;
+    ds[u] = dNext * (d.coupled ? candidate - before : candidate) * gate.derivative(s[u]);
+    if (!d.coupled) ds[H + u] = dNext * before * gate.derivative(s[H + u]);
+    ds[g] = dNext * i * d.candidate->derivative(s[g]);
+    dCell = share * dCell + dNext * f + ds[u] * peephole(0, u) + (d.coupled ? 0 : ds[H + u] * peephole(1, u));
+    if (d.peephole.empty()) return;
+    r.dPeephole[u] += ds[u] * before;
+    if (!d.coupled) r.dPeephole[H + u] += ds[H + u] * before;
+    r.dPeephole[lastPeephole * H + u] += ds[o] * next;
+  }
+
+  void productsBackward(const Array& dSums, const Array& dStateSums) {
     r.dx.assign(rows * d.inputs, 0);
     r.dKernel.assign(d.inputs * N, 0);
     r.dBias.assign(N, 0);
@@ -212,8 +274,8 @@ class RecurrentReference {
   }
 
   const RecurrentData& d;
-  const int64_t H, N, rows;
-  Array c, sums, fromState;
+  const int64_t H, P, N, rows;
+  Array c, newCell, cellHidden, sums, fromState;
   RecurrentResult<double> r;
 };
 

@@ -16,15 +16,35 @@ using namespace mneme::test;
 struct Options {
   bool ids = false, bias = true, initial = true, dy = true, dFinal = true, dx = true;
   bool byExpression = false;  // say nothing of the kind of activation
+  // Of an LSTM. `projection`: the share of the units that are left.
+  bool coupled = false, peepholes = false, clip = false;
+  float projection = 0;
+  bool mask = false;
+  // 0 absent, 1 a number, 2 by row, 3 for each number of the state; 4 as 2, with all or nothing.
+  int hiddenKeep = 0, cellKeep = 0;
+  const char* output = nullptr;  // activation; null: the candidate's
 };
+
+std::vector<float> makeKeep(int kind, int64_t rows, int64_t columns, uint64_t seed) {
+  if (kind == 0) return {};
+  if (kind == 1) return {0.25f};
+  std::vector<float> keep = uniform(kind == 3 ? rows * columns : rows, seed);
+  for (float& one : keep) one = one > 0.6f || (kind == 4 && one > 0) ? 1.0f : one < -0.6f || kind == 4 ? 0.0f : 0.5f + one / 2;
+  return keep;
+}
 
 RecurrentData makeData(Cell cell, int64_t time, int64_t batch, int64_t inputs, int64_t units, const Options& options, const char* gate = "sigmoid",
                        const char* activation = "tanh") {
   RecurrentData data;
   data.cell = cell;
   data.time = time, data.batch = batch, data.inputs = inputs, data.units = units;
-  data.gate = &activationFunction(gate), data.activation = &activationFunction(activation);
-  const int64_t rows = time * batch, width = data.width(), state = batch * units;
+  data.gate = &activationFunction(gate), data.candidate = &activationFunction(activation);
+  data.output = &activationFunction(options.output == nullptr ? activation : options.output);
+  const bool lstm = cell == Cell::lstm, projected = lstm && options.projection != 0;
+  data.coupled = lstm && options.coupled;
+  data.cellClip = lstm && options.clip ? 0.5f : 0.0f;
+  data.hidden = projected ? std::max<int64_t>(1, static_cast<int64_t>(options.projection * static_cast<float>(units))) : units;
+  const int64_t rows = time * batch, width = data.width(), hidden = data.hidden;
   if (options.ids) {
     uint64_t seed = 7;
     for (int64_t row = 0; row < rows; ++row) data.ids.push_back(static_cast<int32_t>((nextUniform(seed) + 1) / 2 * static_cast<float>(inputs)));
@@ -32,43 +52,70 @@ RecurrentData makeData(Cell cell, int64_t time, int64_t batch, int64_t inputs, i
     data.x = uniform(rows * inputs, 1);
   }
   data.kernel = uniform(inputs * width, 2, 1 / std::sqrt(static_cast<float>(options.ids ? 1 : inputs)));
-  data.recurrentKernel = uniform(units * width, 3, 1 / std::sqrt(static_cast<float>(units)));
+  data.recurrentKernel = uniform(hidden * width, 3, 1 / std::sqrt(static_cast<float>(units)));
   if (options.bias) data.bias = uniform(width, 4);
   if (options.bias && cell == Cell::gruAfter) data.recurrentBias = uniform(width, 5);
-  if (options.initial) data.initialHidden = uniform(state, 6);
-  if (options.initial && cell == Cell::lstm) data.initialCell = uniform(state, 7);
-  if (options.dy) data.dy = uniform(rows * units, 8);
-  if (options.dFinal) data.dFinalHidden = uniform(state, 9);
-  if (options.dFinal && cell == Cell::lstm) data.dFinalCell = uniform(state, 10);
+  if (options.initial) data.initialHidden = uniform(batch * hidden, 6);
+  if (options.initial && lstm) data.initialCell = uniform(batch * units, 7);
+  if (options.dy) data.dy = uniform(rows * hidden, 8);
+  if (options.dFinal) data.dFinalHidden = uniform(batch * hidden, 9);
+  if (options.dFinal && lstm) data.dFinalCell = uniform(batch * units, 10);
+  if (lstm && options.peepholes) data.peephole = uniform((data.gates() - 1) * units, 11);
+  if (projected) data.projection = uniform(units * hidden, 12, 1 / std::sqrt(static_cast<float>(units)));
+  if (options.mask) {
+    data.recurrentMask = uniform(batch * hidden, 13);
+    for (float& one : data.recurrentMask) one = one < 0 ? 0.0f : 1.25f;
+  }
+  data.hiddenKeep = makeKeep(options.hiddenKeep, rows, hidden, 14);
+  if (lstm) data.cellKeep = makeKeep(options.cellKeep, rows, units, options.cellKeep == 4 ? 14 : 15);
   return data;
 }
 
 Operand optional(std::vector<float>& data, std::initializer_list<int64_t> shape) { return data.empty() ? absent() : operand(data, shape); }
 
-// Everything the two kernels give. Outputs and tape begin as NaN, so what is not written shows.
-RecurrentResult<float> runKernels(RecurrentData data, const Options& options, const KernelTable& table, Team& team, bool inference = false,
-                                  Code expected = Code::ok) {
-  const int64_t T = data.time, B = data.batch, I = data.inputs, H = data.units, N = data.width();
-  const bool lstm = data.cell == Cell::lstm;
-  RecurrentResult<float> result;
-  const auto fresh = [](int64_t count) { return std::vector<float>(static_cast<std::size_t>(count), NAN); };
-  result.y = fresh(T * B * H);
-  result.finalHidden = fresh(B * H);
-  if (lstm) result.finalCell = fresh(B * H);
-  const int64_t panels = data.cell == Cell::simple ? (H + 63) / 64 : (H + 15) / 16;
-  std::vector<float> tape = fresh(panels * T * B * 64 + (lstm ? 2 * ((T * B * H + 15) / 16 * 16) : 0));
+Operand keepOperand(std::vector<float>& data, int64_t T, int64_t B, int64_t columns) {
+  if (data.size() <= 1) return optional(data, {1});
+  return static_cast<int64_t>(data.size()) == T * B && columns != 1 ? operand(data, {T, B}) : operand(data, {T, B, columns});
+}
 
-  std::vector<int32_t> words = {std::min(static_cast<int32_t>(data.cell), 2), data.cell == Cell::gruAfter};
-  for (const ActivationFunction* function : {data.gate, data.activation}) {
-    words.push_back(options.byExpression ? 0 : function->kind);
+std::vector<int32_t> wordsOf(const RecurrentData& data, bool byExpression = false) {
+  std::vector<int32_t> words = {std::min(static_cast<int32_t>(data.cell), 2), (data.cell == Cell::gruAfter) | data.coupled << 1, floatWord(data.cellClip)};
+  for (const ActivationFunction* function : {data.gate, data.candidate, data.output}) {
+    words.push_back(byExpression ? 0 : function->kind);
     words.push_back(static_cast<int32_t>(function->code.size()));
     words.insert(words.end(), function->code.begin(), function->code.end());
   }
+  return words;
+}
+
+int64_t tapeFloats(const RecurrentData& data) {
+  const int64_t rows = data.time * data.batch, H = data.units;
+  const auto rounded = [](int64_t count) { return (count + 15) / 16 * 16; };
+  const bool lstm = data.cell == Cell::lstm, candidates = lstm ? !data.cellKeep.empty() : data.cell == Cell::simple && !data.hiddenKeep.empty();
+  const int64_t states = (lstm ? 2 : 0) + (candidates ? 1 : 0) + (data.projection.empty() ? 0 : 1);
+  return (data.cell == Cell::simple ? (H + 63) / 64 : (H + 15) / 16) * rows * 64 + states * rounded(rows * H) +
+         (data.recurrentMask.empty() ? 0 : rounded(rows * data.hidden));
+}
+
+// Everything the two kernels give. Outputs and tape begin as NaN, so what is not written shows.
+RecurrentResult<float> runKernels(RecurrentData data, const Options& options, const KernelTable& table, Team& team, bool inference = false,
+                                  Code expected = Code::ok) {
+  const int64_t T = data.time, B = data.batch, I = data.inputs, H = data.units, P = data.hidden, N = data.width();
+  const bool lstm = data.cell == Cell::lstm;
+  RecurrentResult<float> result;
+  const auto fresh = [](int64_t count) { return std::vector<float>(static_cast<std::size_t>(count), NAN); };
+  result.y = fresh(T * B * P);
+  result.finalHidden = fresh(B * P);
+  if (lstm) result.finalCell = fresh(B * H);
+  std::vector<float> tape = fresh(tapeFloats(data));
+  const std::vector<int32_t> words = wordsOf(data, options.byExpression);
   std::vector<Operand> inputs = {data.ids.empty() ? operand(data.x, {T, B, I}) : operand(data.ids, {T, B}), operand(data.kernel, {I, N}),
-                                 operand(data.recurrentKernel, {H, N}), optional(data.bias, {N}), optional(data.recurrentBias, {N}),
-                                 optional(data.initialHidden, {B, H}), optional(data.initialCell, {B, H})};
+                                 operand(data.recurrentKernel, {P, N}), optional(data.bias, {N}), optional(data.recurrentBias, {N}),
+                                 optional(data.initialHidden, {B, P}), optional(data.initialCell, {B, H}), optional(data.peephole, {data.gates() - 1, H}),
+                                 optional(data.projection, {H, P}), optional(data.recurrentMask, {B, P}), keepOperand(data.hiddenKeep, T, B, P),
+                                 keepOperand(data.cellKeep, T, B, H), absent()};
   KernelCall forward(table, "recurrent", inputs,
-                     {operand(result.y, {T, B, H}), operand(result.finalHidden, {B, H}), optional(result.finalCell, {B, H}),
+                     {operand(result.y, {T, B, P}), operand(result.finalHidden, {B, P}), optional(result.finalCell, {B, H}),
                       inference ? absent() : operand(tape, {static_cast<int64_t>(tape.size())})},
                      words, team);
   Status status = forward.run();
@@ -77,21 +124,23 @@ RecurrentResult<float> runKernels(RecurrentData data, const Options& options, co
   if (inference) return result;
 
   result.dKernel = fresh(I * N);
-  result.dRecurrentKernel = fresh(H * N);
+  result.dRecurrentKernel = fresh(P * N);
   if (options.dx && data.ids.empty()) result.dx = fresh(T * B * I);
   if (options.bias) result.dBias = fresh(N);
   if (!data.recurrentBias.empty()) result.dRecurrentBias = fresh(N);
-  if (options.initial) result.dInitialHidden = fresh(B * H);
+  if (options.initial) result.dInitialHidden = fresh(B * P);
   if (options.initial && lstm) result.dInitialCell = fresh(B * H);
-  inputs.push_back(operand(result.y, {T, B, H}));
+  if (!data.peephole.empty()) result.dPeephole = fresh((data.gates() - 1) * H);
+  if (!data.projection.empty()) result.dProjection = fresh(H * P);
+  inputs.push_back(operand(result.y, {T, B, P}));
   inputs.push_back(operand(tape, {static_cast<int64_t>(tape.size())}));
-  inputs.push_back(optional(data.dy, {T, B, H}));
-  inputs.push_back(optional(data.dFinalHidden, {B, H}));
+  inputs.push_back(optional(data.dy, {T, B, P}));
+  inputs.push_back(optional(data.dFinalHidden, {B, P}));
   inputs.push_back(optional(data.dFinalCell, {B, H}));
   KernelCall backward(table, "recurrentGradient", inputs,
-                      {optional(result.dx, {T, B, I}), operand(result.dKernel, {I, N}), operand(result.dRecurrentKernel, {H, N}),
-                       optional(result.dBias, {N}), optional(result.dRecurrentBias, {N}), optional(result.dInitialHidden, {B, H}),
-                       optional(result.dInitialCell, {B, H})},
+                      {optional(result.dx, {T, B, I}), operand(result.dKernel, {I, N}), operand(result.dRecurrentKernel, {P, N}),
+                       optional(result.dBias, {N}), optional(result.dRecurrentBias, {N}), optional(result.dInitialHidden, {B, P}),
+                       optional(result.dInitialCell, {B, H}), optional(result.dPeephole, {data.gates() - 1, H}), optional(result.dProjection, {H, P})},
                       words, team);
   status = backward.run();
   if (status.code != expected) std::printf("  %s\n", status.message);
@@ -101,8 +150,11 @@ RecurrentResult<float> runKernels(RecurrentData data, const Options& options, co
 
 std::string describe(const RecurrentData& data) {
   const char* names[] = {"simple", "lstm", "gru after", "gru before"};
-  char text[160];
-  std::snprintf(text, sizeof text, "%s %s/%s T=%lld B=%lld I=%lld H=%lld%s", names[static_cast<int>(data.cell)], data.gate->name, data.activation->name,
+  char text[240];
+  std::snprintf(text, sizeof text, "%s%s%s%s%s%s keep %zu/%zu %s/%s/%s T=%lld B=%lld I=%lld H=%lld%s", names[static_cast<int>(data.cell)],
+                data.coupled ? " coupled" : "", data.peephole.empty() ? "" : " peepholes", data.cellClip == 0 ? "" : " clipped",
+                data.projection.empty() ? "" : " projected", data.recurrentMask.empty() ? "" : " masked", data.hiddenKeep.size(), data.cellKeep.size(),
+                data.gate->name, data.candidate->name, data.output->name,
                 static_cast<long long>(data.time), static_cast<long long>(data.batch), static_cast<long long>(data.inputs),
                 static_cast<long long>(data.units), data.ids.empty() ? "" : " ids");
   return text;
@@ -186,6 +238,39 @@ MNEME_TEST(recurrentActivations, "recurrent: any activation, by what it is or by
   compareEverySize(options, "sigmoid", "tanh");
 }
 
+// The options one by one, and all of them at once.
+std::vector<Options> everyOption() {
+  std::vector<Options> all(12);
+  all[0].peepholes = true;
+  all[1].coupled = true;
+  all[2].clip = true;
+  all[3].projection = 0.5f;
+  all[4].mask = true;
+  all[5].hiddenKeep = 1, all[5].cellKeep = 1;
+  all[6].hiddenKeep = 2, all[6].cellKeep = 3;
+  all[7].hiddenKeep = 3, all[7].cellKeep = 2;
+  all[8].hiddenKeep = 3;
+  all[9].cellKeep = 4, all[9].clip = true, all[9].peepholes = true;
+  Options& most = all[10];
+  most.peepholes = most.clip = most.mask = true;
+  most.projection = 0.4f;
+  most.hiddenKeep = 4, most.cellKeep = 4;
+  all[11] = most;
+  all[11].coupled = true;
+  all[11].hiddenKeep = 3, all[11].cellKeep = 3;
+  return all;
+}
+
+MNEME_TEST(recurrentOptions, "recurrent: peepholes, coupled gates, clipping, projection, masks and keeps, alone and together") {
+  for (Options options : everyOption()) {
+    compareEverySize(options, "sigmoid", "tanh");
+    options.output = "softsign";
+    compareEverySize(options, "sigmoid", "tanh");
+    options.initial = options.dFinal = false;
+    compareEverySize(options, "sigmoid", "tanh");
+  }
+}
+
 MNEME_TEST(recurrentBits, "recurrent: the same bits for 1, 2 and 3 threads and every instruction set") {
   const Size more[] = {{5, 26, 9, 80}, {3, 2, 20, 150}, {7, 24, 1, 40}, {10, 4, 5, 48}};
   std::vector<Size> all(std::begin(sizes), std::end(sizes));
@@ -204,6 +289,51 @@ MNEME_TEST(recurrentBits, "recurrent: the same bits for 1, 2 and 3 threads and e
             const std::string what = std::string(table->instructionSet) + ", threads: " + std::to_string(threads);
             MNEME_CHECK(differingBits(data, want, runKernels(data, options, *table, team), what.c_str()) == 0);
           }
+      }
+}
+
+MNEME_TEST(recurrentOptionsBits, "recurrent: the same bits everywhere with every option, and without a tape") {
+  const Size some[] = {{5, 26, 9, 80}, {3, 2, 20, 150}, {7, 24, 1, 40}, {10, 4, 5, 48}, {3, 1, 2, 7}};
+  for (Cell cell : allCells)
+    for (const Size& size : some)
+      for (Options options : everyOption())
+        for (const char* output : {static_cast<const char*>(nullptr), "softsign"}) {
+          options.output = output;
+          const RecurrentData data = makeData(cell, size.time, size.batch, size.inputs, size.units, options);
+          Team single(1);
+          const RecurrentResult<float> want = runKernels(data, options, *availableTables()[0], single);
+          for (const KernelTable* table : availableTables())
+            for (int threads = table == availableTables()[0] ? 2 : 3; threads <= 3; ++threads) {
+              Team team(threads);
+              const std::string what = std::string(table->instructionSet) + ", threads: " + std::to_string(threads);
+              MNEME_CHECK(differingBits(data, want, runKernels(data, options, *table, team), what.c_str()) == 0);
+              const RecurrentResult<float> inference = runKernels(data, options, *table, team, true);
+              MNEME_CHECK(want.y == inference.y && want.finalHidden == inference.finalHidden && want.finalCell == inference.finalCell);
+            }
+        }
+}
+
+MNEME_TEST(recurrentKeptNan, "recurrent: where the whole of the old states is kept, NaN in the cell reaches neither states nor gradients") {
+  for (Cell cell : allCells)
+    for (const char* output : {static_cast<const char*>(nullptr), "softsign"})
+      for (bool varied : {false, true}) {
+        Options options;
+        options.hiddenKeep = options.cellKeep = 4;
+        options.output = output;
+        options.mask = options.peepholes = varied;
+        options.projection = varied ? 0.5f : 0.0f;
+        RecurrentData data = makeData(cell, 6, 5, 4, 20, options);
+        // NaN gates at the steps and rows that do not count, by a bias of NaN there alone: ids whose row of the kernel is NaN.
+        data.ids.clear();
+        for (int64_t row = 0; row < 30; ++row) data.ids.push_back(data.hiddenKeep[row] == 1 ? 3 : static_cast<int32_t>(row % 3));
+        data.x.clear();
+        RecurrentData poisoned = data;
+        for (int64_t column = 0; column < data.width(); ++column) poisoned.kernel[3 * data.width() + column] = NAN;
+        for (const KernelTable* table : availableTables()) {
+          Team team(1);
+          const RecurrentResult<float> want = runKernels(data, options, *table, team), got = runKernels(poisoned, options, *table, team);
+          MNEME_CHECK(differingBits(data, want, got, "with NaN where nothing counts") == 0);
+        }
       }
 }
 
@@ -257,15 +387,10 @@ MNEME_TEST(recurrentOutOfRange, "recurrent: an id outside the kernel's rows is n
     data.ids[2 * 4 + 1] = bad;
     Team team(1);
     std::vector<float> y(3 * 4 * 8);
-    std::vector<int32_t> words = {1, 0};
-    for (const ActivationFunction* function : {data.gate, data.activation}) {
-      words.push_back(function->kind);
-      words.push_back(static_cast<int32_t>(function->code.size()));
-      words.insert(words.end(), function->code.begin(), function->code.end());
-    }
     KernelCall call(*availableTables()[0], "recurrent",
-                    {operand(data.ids, {3, 4}), operand(data.kernel, {12, 32}), operand(data.recurrentKernel, {8, 32}), absent(), absent(), absent(), absent()},
-                    {operand(y, {3, 4, 8}), absent(), absent(), absent()}, words, team);
+                    {operand(data.ids, {3, 4}), operand(data.kernel, {12, 32}), operand(data.recurrentKernel, {8, 32}), absent(), absent(), absent(), absent(), absent(),
+                     absent(), absent(), absent(), absent(), absent()},
+                    {operand(y, {3, 4, 8}), absent(), absent(), absent()}, wordsOf(data), team);
     const Status status = call.run();
     MNEME_CHECK(status.code == Code::outOfRange);
     MNEME_CHECK(std::strstr(status.message, ("id " + std::to_string(bad) + " at [2, 1]").c_str()) != nullptr);
@@ -293,9 +418,9 @@ MNEME_TEST(recurrentRefuses, "recurrent: shapes and attributes that do not fit a
   std::vector<int32_t> ids(4096);
   Team team(1);
   const ActivationFunction &gate = activationFunction("sigmoid"), &activation = activationFunction("tanh");
-  const auto wordsOf = [&](int32_t cell, int32_t reset) {
-    std::vector<int32_t> words = {cell, reset};
-    for (const ActivationFunction* function : {&gate, &activation}) {
+  const auto wordsOf = [&](int32_t cell, int32_t flags, float clip = 0) {
+    std::vector<int32_t> words = {cell, flags, floatWord(clip)};
+    for (const ActivationFunction* function : {&gate, &activation, &activation}) {
       words.push_back(function->kind);
       words.push_back(static_cast<int32_t>(function->code.size()));
       words.insert(words.end(), function->code.begin(), function->code.end());
@@ -306,7 +431,8 @@ MNEME_TEST(recurrentRefuses, "recurrent: shapes and attributes that do not fit a
     return KernelCall(*availableTables()[0], "recurrent", std::move(inputs), std::move(outputs), std::move(words), team).status().code == Code::invalidProgram;
   };
   // T=2, B=3, I=4, H=5, LSTM.
-  const std::vector<Operand> inputs = {operand(f, {2, 3, 4}), operand(f, {4, 20}), operand(f, {5, 20}), operand(f, {20}), absent(), operand(f, {3, 5}), operand(f, {3, 5})};
+  const std::vector<Operand> inputs = {operand(f, {2, 3, 4}), operand(f, {4, 20}), operand(f, {5, 20}), operand(f, {20}), absent(), operand(f, {3, 5}), operand(f, {3, 5}),
+                                       absent(), absent(), absent(), absent(), absent(), absent()};
   const std::vector<Operand> outputs = {operand(f, {2, 3, 5}), operand(f, {3, 5}), operand(f, {3, 5}), operand(f, {448})};
   MNEME_CHECK(!refused(inputs, outputs, wordsOf(1, 0)));
   const auto withInput = [&](int index, Operand operand) {
@@ -332,14 +458,25 @@ MNEME_TEST(recurrentRefuses, "recurrent: shapes and attributes that do not fit a
   MNEME_CHECK(refused(inputs, withOutput(3, operand(f, {447})), wordsOf(1, 0)));
   MNEME_CHECK(refused(inputs, outputs, wordsOf(2, 0)));
   MNEME_CHECK(refused(inputs, outputs, wordsOf(3, 0)));
+  MNEME_CHECK(refused(inputs, outputs, wordsOf(1, 1)) && refused(inputs, outputs, wordsOf(1, 4)));
+  MNEME_CHECK(refused(inputs, outputs, wordsOf(1, 2)));
+  MNEME_CHECK(refused(inputs, outputs, wordsOf(1, 0, -1)) && refused(inputs, outputs, wordsOf(1, 0, NAN)) && !refused(inputs, outputs, wordsOf(1, 0, 1)));
+  MNEME_CHECK(!refused(withInput(7, operand(f, {3, 5})), outputs, wordsOf(1, 0)) && refused(withInput(7, operand(f, {2, 5})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(8, operand(f, {5, 4})), outputs, wordsOf(1, 0)) && refused(withInput(8, operand(f, {5})), outputs, wordsOf(1, 0)));
+  MNEME_CHECK(refused(withInput(9, operand(f, {3, 4})), outputs, wordsOf(1, 0)));
+  for (int keep : {10, 11}) {
+    MNEME_CHECK(refused(withInput(keep, operand(f, {2})), outputs, wordsOf(1, 0)) && refused(withInput(keep, operand(f, {3, 2})), outputs, wordsOf(1, 0)));
+    MNEME_CHECK(refused(withInput(keep, operand(f, {2, 3, 4})), outputs, wordsOf(1, 0)) && refused(withInput(keep, operand(ids, {2, 3})), outputs, wordsOf(1, 0)));
+  }
+  MNEME_CHECK(!refused(withInput(10, operand(f, {2, 3})), outputs, wordsOf(1, 0)));
   std::vector<int32_t> words = wordsOf(1, 0);
   words.pop_back();
   MNEME_CHECK(refused(inputs, outputs, words));
   words = wordsOf(1, 0);
-  words[3] = 1 << 30;
+  words[4] = 1 << 30;
   MNEME_CHECK(refused(inputs, outputs, words));
   words = wordsOf(1, 0);
-  words[2] = 6;
+  words[3] = 6;
   MNEME_CHECK(refused(inputs, outputs, words));
   MNEME_CHECK(refused(inputs, outputs, {}));
 }

@@ -92,8 +92,10 @@ export function tapeLength(cell: 'simple' | 'lstm' | 'gru', extents: SequenceExt
   requireArgument(['simple', 'lstm', 'gru'].includes(cell), 'tapeLength', "'simple', 'lstm' or 'gru'", cell);
   requireArgument(typeof extents === 'object' && extents !== null, 'tapeLength', 'extents', extents);
   checkExtents('tapeLength', extents);
-  return lengthOf({ ...extents, gates: 0, ids: false }, settingsOf('tapeLength', cell, {}));
+  return lengthOf({ ...extents, hiddenSize: extents.units, ...plain }, { cell });
 }
+
+const plain = { projected: false, masked: false, hiddenKept: false, cellKept: false } as const;
 
 /** The call of `recurrent` for these arguments. */
 export function forwardCall(where: string, cell: CellKind, values: SequenceArguments): KernelCall {
@@ -142,6 +144,8 @@ export function backwardCall(where: string, cell: CellKind, values: SequenceArgu
       operand('dRecurrentBias', [width]),
       operand('dInitialHidden', [batch, units]),
       operand('dInitialCell', [batch, units]),
+      undefined,
+      undefined,
     ],
   };
 }
@@ -158,17 +162,24 @@ function sharedInputs(where: string, cell: CellKind, values: SequenceArguments):
     operand('recurrentBias', [width]),
     operand('initialHidden', [batch, units]),
     operand('initialCell', [batch, units]),
+    ...withoutOptions,
   ];
 }
 
+/** Peepholes, projection, mask, shares to keep and lengths. */
+const withoutOptions = [undefined, undefined, undefined, undefined, undefined, undefined];
+
 const gatesOf = (cell: CellKind, { resetAfter = false }: SequenceArguments): number =>
-  cellOf({ cell, resetAfter }).gates;
+  cellOf({ cell, resetAfter, coupled: false, cellClip: 0 }).gates;
 
 const settingsOf = (where: string, cell: CellKind, values: Partial<SequenceArguments>) => ({
   cell,
   resetAfter: values.resetAfter ?? false,
+  coupled: false,
+  cellClip: 0,
   gateActivation: activationOf(where, values.gateActivation ?? 'sigmoid'),
-  activation: activationOf(where, values.activation ?? 'tanh'),
+  candidateActivation: activationOf(where, values.activation ?? 'tanh'),
+  outputActivation: activationOf(where, values.activation ?? 'tanh'),
 });
 
 const variantOf = ({ gateActivation, activation, resetAfter }: SequenceArguments): string =>

@@ -93,13 +93,17 @@ export function reference({ cell, resetAfter }: Case, { shared, gradients }: Ret
   const attributes = {
     cell,
     resetAfter,
+    coupled: false,
+    cellClip: 0,
     gateActivation: { kind: 1, expression: variable(0).sigmoid() },
-    activation: { kind: 2, expression: variable(0).tanh() },
+    candidateActivation: { kind: 2, expression: variable(0).tanh() },
+    outputActivation: { kind: 2, expression: variable(0).tanh() },
     training: true,
   };
   const { results, filled } = argumentsOf({ cell, resetAfter });
   const firstInputs = ['input', 'kernel', 'recurrentKernel', 'bias', 'recurrentBias', 'initialHidden', 'initialCell'];
-  const given = taken(firstInputs, shared);
+  // Then peepholes, projection, mask, shares to keep and lengths, which these functions do not take.
+  const given = [...taken(firstInputs, shared), ...Array.from({ length: 6 }, () => undefined)];
   const forwardNames = ['output', 'finalHidden', 'finalCell', 'tape'];
   const forward = empty(forwardNames, results);
   operations.get('recurrent')!.reference({ inputs: given, outputs: forward, attributes });

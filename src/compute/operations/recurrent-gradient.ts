@@ -3,6 +3,7 @@ import type { Operation } from '../graph.js';
 import { expectShape, f32, trafficOf } from './operand.js';
 import { recurrentGradientReference } from './recurrent-gradient-reference.js';
 import {
+  operandCount,
   recurrentAttributes,
   recurrentFlops,
   recurrentSizes,
@@ -12,28 +13,31 @@ import {
 
 /**
  * Inputs: those of `recurrent`, then y, tape (overwritten), dy?, dFinalHidden?, dFinalCell?. Outputs: the gradients of
- * the inputs of `recurrent`, in the same order.
+ * the first nine inputs of `recurrent`, in the same order: none of masks, shares to keep and lengths.
  */
 export const recurrentGradientOperation: Operation = {
   name: 'recurrentGradient',
   shape: (inputs, attributes) => {
     const settings = recurrentAttributes(attributes);
     const sizes = recurrentSizes('recurrentGradient', inputs, settings);
-    const { time, batch, inputs: width, units, gates, ids } = sizes;
-    const [, , , bias, recurrentBias, initialHidden, initialCell, y, tape, dy, dFinalHidden, dFinalCell] = inputs;
-    expectShape('recurrentGradient: y', y, [time, batch, units]);
+    const { time, batch, inputs: width, units, hiddenSize, gates, ids } = sizes;
+    const [, , , bias, recurrentBias, initialHidden, initialCell, peephole, projection] = inputs;
+    const [y, tape, dy, dFinalHidden, dFinalCell] = inputs.slice(operandCount);
+    expectShape('recurrentGradient: y', y, [time, batch, hiddenSize]);
     expectShape('recurrentGradient: tape', tape, [tapeLength(sizes, settings)]);
-    expectShape('recurrentGradient: dy', dy, [time, batch, units]);
-    expectShape('recurrentGradient: dFinalHidden', dFinalHidden, [batch, units]);
+    expectShape('recurrentGradient: dy', dy, [time, batch, hiddenSize]);
+    expectShape('recurrentGradient: dFinalHidden', dFinalHidden, [batch, hiddenSize]);
     expectShape('recurrentGradient: dFinalCell', dFinalCell, [batch, units]);
     return [
       ids ? undefined : f32([time, batch, width]),
       f32([width, gates * units]),
-      f32([units, gates * units]),
+      f32([hiddenSize, gates * units]),
       bias && f32([gates * units]),
       recurrentBias && f32([gates * units]),
-      initialHidden && f32([batch, units]),
+      initialHidden && f32([batch, hiddenSize]),
       initialCell && f32([batch, units]),
+      peephole && f32([gates - 1, units]),
+      projection && f32([units, hiddenSize]),
     ];
   },
   reference: recurrentGradientReference,
@@ -46,6 +50,6 @@ export const recurrentGradientOperation: Operation = {
     return { flops: 2 * recurrentFlops(sizes) - dropped, bytes: trafficOf(node) };
   },
   canFail: (node) => node.inputs[0]?.dtype === 'i32',
-  consumes: [8],
-  optionalOutputs: [0, 3, 4, 5, 6],
+  consumes: [operandCount + 1],
+  optionalOutputs: [0, 3, 4, 5, 6, 7, 8],
 };

@@ -1,8 +1,8 @@
 /** What `recurrent` and `recurrentGradient` have in common: attributes, shapes and words. */
-import { differentiate, type Expression, encode, scalarFunction } from '../expression.js';
+import { differentiate, type Expression, encode, floatBits, scalarFunction } from '../expression.js';
 import type { Specification } from '../graph.js';
-import { printShape } from '../tensor.js';
-import type { ActivationFunction, Cell } from './cells/cell.js';
+import { printShape, sameShape } from '../tensor.js';
+import type { ActivationFunction, Cell, StepFunctions } from './cells/cell.js';
 import { gru } from './cells/gru.js';
 import { lstm } from './cells/lstm.js';
 import { simple } from './cells/simple.js';
@@ -19,8 +19,12 @@ export type CellKind = 'simple' | 'lstm' | 'gru';
 export interface RecurrentAttributes {
   readonly cell: CellKind;
   readonly resetAfter: boolean;
+  readonly coupled: boolean;
+  /** 0: the cell state is not clipped. */
+  readonly cellClip: number;
   readonly gateActivation: BuiltActivation;
-  readonly activation: BuiltActivation;
+  readonly candidateActivation: BuiltActivation;
+  readonly outputActivation: BuiltActivation;
 }
 
 export const recurrentAttributes = (attributes: object) => attributes as RecurrentAttributes;
@@ -34,26 +38,41 @@ export type Operands<T> = readonly [
   recurrentBias: T | undefined,
   initialHidden: T | undefined,
   initialCell: T | undefined,
+  peephole: T | undefined,
+  projection: T | undefined,
+  recurrentMask: T | undefined,
+  hiddenKeep: T | undefined,
+  cellKeep: T | undefined,
+  lengths: T | undefined,
 ];
+/** How many operands these are: those of the gradient follow. */
+export const operandCount = 13;
 
 export interface RecurrentSizes {
   readonly time: number;
   readonly batch: number;
   readonly inputs: number;
   readonly units: number;
+  /** Columns of the hidden state: the units, or what they are projected to. */
+  readonly hiddenSize: number;
   readonly gates: number;
   /** Whether the input is ids, of which each stands for a one-hot vector. */
   readonly ids: boolean;
+  readonly projected: boolean;
+  readonly masked: boolean;
+  readonly hiddenKept: boolean;
+  readonly cellKept: boolean;
 }
 
 /** @throws {MnemeError} `invalid-shape` unless all operands fit together */
 export function recurrentSizes(
   where: string,
   inputs: readonly (Specification | undefined)[],
-  { cell, resetAfter }: RecurrentAttributes,
+  settings: RecurrentAttributes,
 ): RecurrentSizes {
-  const [input, kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell] =
+  const [input, kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell, ...options] =
     inputs as Operands<Specification>;
+  const [peephole, projection, recurrentMask, hiddenKeep, cellKeep, lengths] = options;
   expectDtype(`${where}: kernel`, kernel, 'f32');
   expectDtype(`${where}: recurrent kernel`, recurrentKernel, 'f32');
   expect(input !== undefined, () => `${where}: there is no input.`);
@@ -61,50 +80,106 @@ export function recurrentSizes(
   expect(input.shape.length === (ids ? 2 : 3), () => {
     return `${where}: expected an input [time, batch, features] f32 or [time, batch] i32, got ${input.dtype} ${printShape(input.shape)}.`;
   });
-  const { gates } = cellOf({ cell, resetAfter });
+  const { cell, resetAfter } = settings;
+  const { gates } = cellOf(settings);
   const [time, batch, features] = input.shape as [number, number, number?];
-  const units = recurrentKernel.shape[0]!;
+  const hiddenSize = recurrentKernel.shape[0]!;
+  const units = projection?.shape[0] ?? hiddenSize;
   const width = features ?? kernel.shape[0]!;
-  expectShape(`${where}: recurrent kernel`, recurrentKernel, [units, gates * units]);
+  expectShape(`${where}: recurrent kernel`, recurrentKernel, [hiddenSize, gates * units]);
   expectShape(`${where}: kernel`, kernel, [width, gates * units]);
   expectShape(`${where}: bias`, bias, [gates * units]);
   expectShape(`${where}: recurrent bias`, recurrentBias, [gates * units]);
-  expectShape(`${where}: initial hidden state`, initialHidden, [batch, units]);
+  expectShape(`${where}: initial hidden state`, initialHidden, [batch, hiddenSize]);
   expectShape(`${where}: initial cell state`, initialCell, [batch, units]);
+  expectShape(`${where}: peephole weights`, peephole, [gates - 1, units]);
+  expectShape(`${where}: projection`, projection, [units, hiddenSize]);
+  expectShape(`${where}: recurrent mask`, recurrentMask, [batch, hiddenSize]);
+  expectKeep(`${where}: share of the hidden state to keep`, hiddenKeep, [time, batch, hiddenSize]);
+  expectKeep(`${where}: share of the cell state to keep`, cellKeep, [time, batch, units]);
+  expect(!lengths, () => `${where}: rows of unequal length are not supported.`);
   expect(!recurrentBias || (cell === 'gru' && resetAfter), () => {
     return `${where}: only a GRU whose reset gate acts after the product has a recurrent bias.`;
   });
-  expect(!initialCell || cell === 'lstm', () => `${where}: only an LSTM has a cell state.`);
-  return { time, batch, inputs: width, units, gates, ids };
+  const ofCell = initialCell || cellKeep || settings.cellClip !== 0;
+  expect(!ofCell || cell === 'lstm', () => `${where}: only an LSTM has a cell state.`);
+  expect(!(peephole || projection || settings.coupled) || cell === 'lstm', () => {
+    return `${where}: only an LSTM has peepholes, a projection or coupled gates.`;
+  });
+  const given = { projected: !!projection, masked: !!recurrentMask, hiddenKept: !!hiddenKeep, cellKept: !!cellKeep };
+  return { time, batch, inputs: width, units, hiddenSize, gates, ids, ...given };
+}
+
+/** A number for all, one for each step and row, or one for each element of the states of all steps. */
+function expectKeep(where: string, keep: Specification | undefined, states: readonly [number, number, number]): void {
+  if (!keep) return;
+  const shapes = [[1], states.slice(0, 2), states];
+  expect(keep.dtype === 'f32' && shapes.some((shape) => sameShape(shape, keep.shape)), () => {
+    return `${where}: expected f32 ${shapes.map(printShape).join(' or ')}, got ${keep.dtype} ${printShape(keep.shape)}.`;
+  });
 }
 
 /** Elements of what forward keeps for backward; see docs/architecture.md. */
-export function tapeLength({ time, batch, units }: RecurrentSizes, { cell }: RecurrentAttributes): number {
+export function tapeLength(
+  {
+    time,
+    batch,
+    units,
+    hiddenSize,
+    projected,
+    masked,
+    hiddenKept,
+    cellKept,
+  }: Omit<RecurrentSizes, 'inputs' | 'gates' | 'ids'>,
+  { cell }: Pick<RecurrentAttributes, 'cell'>,
+): number {
+  const rows = time * batch;
   const panels = Math.ceil(units / (cell === 'simple' ? 64 : 16));
-  const states = cell === 'lstm' ? 2 * 16 * Math.ceil((time * batch * units) / 16) : 0;
-  return panels * time * batch * 64 + states;
+  const candidates = { simple: hiddenKept, lstm: cellKept, gru: false }[cell];
+  const states = (cell === 'lstm' ? 2 : 0) + Number(candidates) + Number(projected);
+  const inSixteens = (count: number) => 16 * Math.ceil(count / 16);
+  return panels * rows * 64 + states * inSixteens(rows * units) + (masked ? inSixteens(rows * hiddenSize) : 0);
 }
 
-export function cellOf({ cell, resetAfter }: Pick<RecurrentAttributes, 'cell' | 'resetAfter'>): Cell {
-  return { simple, lstm, gru: gru({ resetAfter }) }[cell];
+export function cellOf({ cell, resetAfter, coupled, cellClip }: CellSettings): Cell {
+  return { simple, lstm: lstm({ coupled, cellClip }), gru: gru({ resetAfter }) }[cell];
 }
+type CellSettings = Pick<RecurrentAttributes, 'cell' | 'resetAfter' | 'coupled' | 'cellClip'>;
 
 export function recurrentWords(attributes: object): number[] {
-  const { cell, resetAfter, gateActivation, activation } = recurrentAttributes(attributes);
+  const { cell, resetAfter, coupled, cellClip, ...activations } = recurrentAttributes(attributes);
   return [
     { simple: 0, lstm: 1, gru: 2 }[cell],
-    Number(resetAfter),
-    ...activationWords(gateActivation),
-    ...activationWords(activation),
+    Number(resetAfter) + 2 * Number(coupled),
+    floatBits(cellClip),
+    ...activationWords(activations.gateActivation),
+    ...activationWords(activations.candidateActivation),
+    ...activationWords(activations.outputActivation),
   ];
 }
 
 /** Multiplications and additions of the products of one pass, and about ten operations a gate. */
-export function recurrentFlops({ time, batch, inputs, units, gates, ids }: RecurrentSizes): number {
-  return time * batch * gates * units * (2 * units + (ids ? 0 : 2 * inputs) + 10);
+export function recurrentFlops({
+  time,
+  batch,
+  inputs,
+  units,
+  hiddenSize,
+  gates,
+  ids,
+  projected,
+}: RecurrentSizes): number {
+  const gateProducts = gates * units * (2 * hiddenSize + (ids ? 0 : 2 * inputs) + 10);
+  return time * batch * (gateProducts + (projected ? 2 * units * hiddenSize : 0));
 }
 
-export const activationFunction = ({ expression }: BuiltActivation): ActivationFunction => ({
+export const activationFunctions = (attributes: RecurrentAttributes): StepFunctions => ({
+  gate: activationFunction(attributes.gateActivation),
+  candidate: activationFunction(attributes.candidateActivation),
+  output: activationFunction(attributes.outputActivation),
+});
+
+const activationFunction = ({ expression }: BuiltActivation): ActivationFunction => ({
   value: scalarFunction(expression),
   derivative: scalarFunction(differentiate(expression, 0)),
 });

@@ -3,54 +3,65 @@ import type { ReferenceCall, ReferenceOperand } from '../graph.js';
 import { expectIds } from './operand.js';
 import { matrix, multiply } from './product.js';
 import {
-  activationFunction,
+  activationFunctions,
   cellOf,
   type Operands,
   type RecurrentSizes,
   recurrentAttributes,
   recurrentSizes,
 } from './recurrent-operands.js';
+import { fed, keepAt, keepStates } from './recurrent-states.js';
+import { tapeOf } from './recurrent-tape.js';
 
-/** The tape holds what the cell kept of each step, `[T, B, kept·units]`, then for an LSTM its states c, `[T, B, units]`. */
 export function recurrentReference({ inputs, outputs, attributes }: ReferenceCall): void {
   const settings = recurrentAttributes(attributes);
   const sizes = recurrentSizes('recurrent', inputs, settings);
-  const { time, batch, units, gates } = sizes;
-  const [input, kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell] =
+  const { time, batch, units, hiddenSize } = sizes;
+  const [input, kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell, ...options] =
     inputs as Operands<ReferenceOperand>;
+  const [peephole, projection, recurrentMask, hiddenKeep, cellKeep] = options;
   const [output, finalHidden, finalCell, tape] = outputs;
   const cell = cellOf(settings);
-  const functions = {
-    gate: activationFunction(settings.gateActivation),
-    activation: activationFunction(settings.activation),
-  };
-  const state = batch * units;
-  const kept = new Float64Array(time * state * cell.kept);
-  const states = new Float64Array(time * state);
-  let hidden: Float64Array = initialHidden?.data.slice() ?? new Float64Array(state);
-  let before: Float64Array = initialCell?.data.slice() ?? new Float64Array(state);
+  const functions = activationFunctions(settings);
+  const steps = tapeOf(sizes, cell, tape?.data);
+  let hidden: Float64Array = initialHidden?.data.slice() ?? new Float64Array(batch * hiddenSize);
+  let before: Float64Array = initialCell?.data.slice() ?? new Float64Array(batch * units);
   for (let t = 0; t < time; t++) {
-    const nextHidden = output!.data.subarray(t * state, (t + 1) * state);
-    const nextCell = states.subarray(t * state, (t + 1) * state);
+    const { kept, cell: cellStates, nextCell, unprojected } = steps(t);
     cell.forward({
       ...functions,
-      batch,
-      units,
+      ...{ batch, units, hiddenSize, hidden, cell: before },
       input: inputProduct(input!, kernel!.data, bias?.data, sizes, t),
-      hidden,
-      cell: before,
+      fed: fed(hidden, recurrentMask),
       recurrentKernel: recurrentKernel!.data,
       recurrentBias: recurrentBias?.data,
-      kept: kept.subarray(t * state * cell.kept, (t + 1) * state * cell.kept),
-      nextHidden,
+      peephole: peephole?.data,
+      kept,
+      nextHidden: unprojected,
       nextCell,
     });
-    [hidden, before] = [nextHidden, nextCell];
+    const candidates = projection ? projected(unprojected, projection.data, sizes) : unprojected;
+    hidden = keepStates(keepAt(hiddenKeep, { batch, columns: hiddenSize }, t), hidden, candidates);
+    output!.data.set(hidden, t * batch * hiddenSize);
+    cellStates.set(keepStates(keepAt(cellKeep, { batch, columns: units }, t), before, nextCell));
+    before = cellStates;
   }
   finalHidden?.data.set(hidden);
   finalCell?.data.set(before);
-  tape?.data.set(kept);
-  if (gates === 4) tape?.data.set(states, kept.length);
+}
+
+function projected(
+  hidden: Float64Array,
+  projection: Float64Array,
+  { batch, units, hiddenSize }: RecurrentSizes,
+): Float64Array {
+  const result = new Float64Array(batch * hiddenSize);
+  multiply(matrix(hidden, units), matrix(projection, hiddenSize), matrix(result, hiddenSize), {
+    m: batch,
+    k: units,
+    n: hiddenSize,
+  });
+  return result;
 }
 
 /** x·W + b of one step, `[batch, gates·units]`; for ids a row of W each. */

@@ -29,53 +29,77 @@ export interface RecurrentOptions {
   readonly input: Value;
   /** `[I, gates·units]` */
   readonly kernel: Value;
-  /** `[units, gates·units]` */
+  /** `[H, gates·units]`, H being what the hidden state has of columns: the units, or what they are projected to. */
   readonly recurrentKernel: Value;
   /** `[gates·units]` */
   readonly bias?: Value | undefined;
   /** `[gates·units]`, on the recurrent product: GRU with `resetAfter` only. */
   readonly recurrentBias?: Value | undefined;
-  /** `[B, units]`; zeros if absent. */
+  /** `[B, H]`; zeros if absent. */
   readonly initialHidden?: Value | undefined;
   /** `[B, units]`, LSTM only; zeros if absent. */
   readonly initialCell?: Value | undefined;
+  /** `[gates - 1, units]`, LSTM only: weights of c in the sums of i, of f (where it is not coupled) and of o. */
+  readonly peephole?: Value | undefined;
+  /** `[units, H]`, LSTM only: what o·output(c) is multiplied by. */
+  readonly projection?: Value | undefined;
+  /** `[B, H]`: what the hidden state is multiplied by before the recurrent product, the same in all steps. No gradient. */
+  readonly recurrentMask?: Value | undefined;
+  /**
+   * What share of the old hidden state (LSTM: and of the old cell state) stays: `[1]`, `[T, B]` or an element for each of
+   * the states of all steps, 0 to 1. Where it is exactly 1 it does not matter what the cell computes there. No gradient.
+   */
+  readonly hiddenKeep?: Value | undefined;
+  readonly cellKeep?: Value | undefined;
+  /** LSTM: the forget gate is 1 - i, and the gates are i, g, o. Default false. */
+  readonly coupled?: boolean | undefined;
+  /** LSTM: c stays within ± this number, with gradient 0 where it does not by itself. Default 0: none. */
+  readonly cellClip?: number | undefined;
   /** GRU: the reset gate acts on the recurrent product, not on what goes into it. Default false. */
   readonly resetAfter?: boolean | undefined;
   readonly gateActivation: CellActivation;
   readonly activation: CellActivation;
+  /** LSTM: what c goes through on its way out. Default: `activation`. */
+  readonly outputActivation?: CellActivation | undefined;
   /** Gradients can be taken. */
   readonly training: boolean;
 }
 
 export interface RecurrentResult {
-  /** `[T, B, units]` */
+  /** `[T, B, H]` */
   readonly output: Value;
-  /** `[B, units]`, after the last step. */
+  /** `[B, H]`, after the last step. */
   readonly finalHidden: Value;
   /** LSTM only. */
   readonly finalCell?: Value;
 }
 
 /**
- * Runs a cell over a sequence. Gate order: LSTM i, f, g, o; GRU r, z, n.
+ * Runs a cell over a sequence. Gate order: LSTM i, f, g, o (coupled: i, g, o); GRU r, z, n.
  *
  * @throws {MnemeError} `invalid-shape`
  * @example
  * const { output, finalHidden } = recurrent({ cell: 'gru', input, kernel, recurrentKernel, bias, gateActivation, activation, training });
  */
 export function recurrent(options: RecurrentOptions): RecurrentResult {
-  const { cell, resetAfter = false, gateActivation, activation, training } = options;
+  const { cell, resetAfter = false, coupled = false, cellClip = 0, training } = options;
+  const { gateActivation, activation, outputActivation = activation } = options;
   const { recurrentKernel, bias, recurrentBias, initialHidden, initialCell } = options;
+  const { peephole, projection, recurrentMask, hiddenKeep, cellKeep } = options;
   const build = ({ kind, expression }: CellActivation) => ({ kind, expression: expression(variable(0)) });
   const attributes: RecurrentAttributes & { readonly training: boolean } = {
     cell,
     resetAfter,
+    coupled,
+    cellClip,
     gateActivation: build(gateActivation),
-    activation: build(activation),
+    candidateActivation: build(activation),
+    outputActivation: build(outputActivation),
     training,
   };
   const narrow = withoutExpansion(options);
-  const inputs = [...narrow, recurrentKernel, bias, recurrentBias, initialHidden, initialCell];
+  const states = [initialHidden, initialCell, peephole, projection, recurrentMask, hiddenKeep, cellKeep];
+  const inputs = [...narrow, recurrentKernel, bias, recurrentBias, ...states, undefined];
   const [output, finalHidden, finalCell] = makeNode(recurrentOperation, inputs, { ...attributes }).outputs;
   return { output: output!, finalHidden: finalHidden!, ...(finalCell ? { finalCell } : {}) };
 }
@@ -85,10 +109,10 @@ export const recurrentOperation: Operation = {
   shape: (inputs, attributes) => {
     const settings = recurrentAttributes(attributes);
     const sizes = recurrentSizes('recurrent', inputs, settings);
-    const { time, batch, units } = sizes;
+    const { time, batch, units, hiddenSize } = sizes;
     return [
-      f32([time, batch, units]),
-      f32([batch, units]),
+      f32([time, batch, hiddenSize]),
+      f32([batch, hiddenSize]),
       settings.cell === 'lstm' ? f32([batch, units]) : undefined,
       attributes.training ? f32([tapeLength(sizes, settings)]) : undefined,
     ];
