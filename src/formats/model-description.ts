@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { MnemeError } from '../errors.js';
 import { type Activation, isActivation, ownsItsName } from '../network/activations.js';
+import type { Cell } from '../network/cell.js';
 import type { NetworkContract } from '../network/contract.js';
 import { layers as layerKinds } from '../network/layers/index.js';
 import { isLayer, type Layer } from '../network/layers/layer.js';
@@ -100,11 +101,17 @@ export function parseDescription(json: Uint8Array, file: string): ModelDescripti
 /**
  * The layers that a description names.
  *
- * @param own activations that are not mneme's own, by the names they were saved under
+ * @param own what is not mneme's own, by the names it was saved under
  * @throws {MnemeError} `file-invalid`: which layer, and the nearest right name
  */
-export function layersOf(description: ModelDescription, own: readonly Activation[], file: string): Layer[] {
+export function layersOf(description: ModelDescription, own: OwnParts, file: string): Layer[] {
   return description.layers.map((layer, index) => layerOf(layer, own, file, `layer ${index + 1}`, 0));
+}
+
+/** What a file holds by its name only. */
+export interface OwnParts {
+  readonly activations?: readonly Activation[] | undefined;
+  readonly cells?: readonly Cell[] | undefined;
 }
 
 /** Layers within layers: more than anybody writes, and few enough to read one after another. */
@@ -112,7 +119,7 @@ const deepest = 16;
 
 function layerOf(
   { kind, options }: ModelDescription['layers'][number],
-  own: readonly Activation[],
+  own: OwnParts,
   file: string,
   where: string,
   depth: number,
@@ -126,12 +133,14 @@ function layerOf(
       `${where} is of the unknown kind '${kind}'. Did you mean '${nearestName(kind, [...kinds.keys()])}'?`,
     );
   }
-  const ownActivation = (name: string, value: unknown) =>
-    /activation$/i.test(name) ? own.find((activation) => activation.name === value) : undefined;
+  const ownPart = (name: string, value: unknown) => {
+    const parts = /activation$/i.test(name) ? own.activations : kind === 'scan' && name === 'cell' ? own.cells : [];
+    return parts?.find((part) => part.name === value);
+  };
   const entries = Object.entries(options).map(([name, value]) => {
     const inner = v.safeParse(layerSchema, value);
     if (inner.success) return [name, layerOf(inner.output, own, file, `${where}: ${name}`, depth + 1)];
-    return [name, ownActivation(name, value) ?? value];
+    return [name, ownPart(name, value) ?? value];
   });
   const { layer, ...others } = Object.fromEntries(entries);
   try {

@@ -3,6 +3,7 @@ import type { Engine } from '../compute/engine/engine.js';
 import { printShape, sameShape, type Tensor, tensor } from '../compute/tensor.js';
 import { MnemeError, requireArgument } from '../errors.js';
 import type { Activation } from '../network/activations.js';
+import { type Cell, isCell } from '../network/cell.js';
 import type { NetworkContract } from '../network/contract.js';
 import { createNetwork, type Network, type NetworkOptions } from '../network/network.js';
 import { describeModel, invalid, layersOf, type ModelDescription } from './model-description.js';
@@ -16,6 +17,8 @@ export interface ModelFileOptions {
   readonly threads?: number | undefined;
   /** The activations made with `activation` that the model uses: a file holds only their names. */
   readonly activations?: readonly Activation[] | undefined;
+  /** The cells made with `cell` that the model uses, of which it holds only the names, too. */
+  readonly cells?: readonly Cell[] | undefined;
 }
 
 /**
@@ -68,13 +71,14 @@ export async function loadNetwork(
   options: ModelFileOptions = {},
 ): Promise<{ readonly network: Network; readonly vocabulary?: unknown }> {
   requireArgument(typeof options === 'object' && options !== null, 'loadModel', 'options', options);
-  const own = options.activations ?? [];
+  const { activations = [], cells = [] } = options;
   requireArgument(
-    Array.isArray(own) && own.every(isActivation),
+    Array.isArray(activations) && activations.every(isActivation),
     'loadModel: activations',
     'a list of activations',
-    own,
+    activations,
   );
+  requireArgument(Array.isArray(cells) && cells.every(isCell), 'loadModel: cells', 'a list of cells', cells);
   const { description, parameters } = await readModelDirectory(directory);
   const network = networkOf(description, options, `${directory}/model.json`);
   try {
@@ -92,7 +96,7 @@ const isActivation = (value: Activation | null | undefined): boolean =>
 
 function networkOf(description: ModelDescription, options: ModelFileOptions, file: string): Network {
   const { kind: _, ...input } = description.input;
-  const layers = layersOf(description, options.activations ?? [], file);
+  const layers = layersOf(description, options, file);
   const settings: NetworkOptions = {
     seed: description.seed,
     input,

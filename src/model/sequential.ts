@@ -43,7 +43,7 @@ export function sequential(layers: readonly Layer[], options: SequentialOptions 
  * Loads what `model.save` wrote, with the very same parameters.
  *
  * @param options `engine` and `threads` as for `sequential`; `activations`: those made with `activation` that the model
- *   uses, for a file holds only their names
+ *   uses, and `cells`, those made with `cell`, for a file holds only their names
  * @throws {MnemeError} `file-missing`; `file-invalid`: which file is truncated, changed or of another form, and how
  * @example
  * const model = await loadModel('moby.mneme');

@@ -1,9 +1,9 @@
 /** A recurrent layer around a cell of the user's own. */
 import * as v from 'valibot';
-import { input as inputPort, type Value } from '../../compute/graph.js';
-import { filled, oneHot } from '../../compute/operations/index.js';
+import { input as inputPort, reshape, type Value } from '../../compute/graph.js';
+import { filled, oneHot, reverseSequence } from '../../compute/operations/index.js';
 import { scan as scanOperation } from '../../compute/scan.js';
-import { printShape, type Shape } from '../../compute/tensor.js';
+import { type Shape, sameShape } from '../../compute/tensor.js';
 import { MnemeError } from '../../errors.js';
 import { nearestName, parseOptions, wholeNumber } from '../../options.js';
 import { type Cell, type CellOptions, isCell } from '../cell.js';
@@ -74,23 +74,34 @@ export function scan(options: ScanOptions): Layer {
         ([name, shape]) => context.states[name] ?? filled(0, [batch, ...shape]),
       );
       const sequence = signal.kind === 'ids' ? oneHot(context.input, signal.vocabulary) : context.input;
+      let givenOut = -1;
       const result = scanOperation({
         sequences: [sequence],
         initial,
+        mask: context.lengths && livingSteps(context.lengths, sequence.shape[0]!),
         step: ([x], before) => {
           const { output, states: next } = apply(context.parameters, before, x!);
+          givenOut = next.indexOf(output);
           return { outputs: [output], states: next };
         },
       });
+      const last = result.states[givenOut];
       return {
         output: result.outputs[0]!,
         states: Object.fromEntries(stateNames.map((name, index) => [name, result.states[index]!])),
+        ...(last ? { last } : {}),
       };
     },
   };
 }
 
 const widthOf = (signal: Signal): number => (signal.kind === 'ids' ? signal.vocabulary : signal.features);
+
+/** `[time, batch]`: 1 in the steps that a row has, 0 behind them. */
+function livingSteps(lengths: Value, time: number): Value {
+  const batch = lengths.shape[0]!;
+  return reshape(reverseSequence(filled(1, [time, batch, 1]), lengths), [time, batch]);
+}
 
 function optionsOf(cell: Cell, given: CellOptions): CellOptions {
   const known = cell.description.options ?? {};
@@ -110,7 +121,7 @@ function specified(described: ReturnType<Cell['description']['parameters']>[stri
   return parameter(group, shape, initializer, settings.gates ?? 1);
 }
 
-/** The features of what the step gives out for rows of `features`; the step is looked at with two rows. */
+/** The features of what the step gives out for rows of `features`; the step is looked at with so many rows as nothing else has. */
 function outputWidth(
   cell: Cell,
   sizes: CellOptions & { readonly units: number },
@@ -121,7 +132,7 @@ function outputWidth(
     x: Value,
   ) => { readonly output: Value; readonly states: readonly Value[] },
 ): number {
-  const rows = 2;
+  const rows = 99_991;
   const { parameters, states } = cell.description;
   const shapes = Object.entries(states(sizes)).map(([name, shape]) => [name, [rows, ...shape]] as const);
   const given = Object.fromEntries(
@@ -130,19 +141,19 @@ function outputWidth(
       inputPort(name, specified(described).shape, 'f32'),
     ]),
   );
+  const print = (shape: Shape) => `[${shape.map((extent) => (extent === rows ? 'batch' : extent)).join(', ')}]`;
   const before = shapes.map(([name, shape]) => inputPort(name, shape, 'f32'));
   const { output, states: after } = apply(given, before, inputPort('input', [rows, features], 'f32'));
   for (const [index, [name, shape]] of shapes.entries()) {
-    if (printShape(after[index]!.shape) === printShape(shape)) continue;
-    const found = printShape(['batch', ...after[index]!.shape.slice(1)] as unknown as Shape);
+    if (sameShape(after[index]!.shape, shape)) continue;
     throw new MnemeError(
       'invalid-shape',
-      `the cell '${cell.name}' gives ${found} as its state '${name}', expected ${printShape(['batch', ...shape.slice(1)] as unknown as Shape)}.`,
+      `the cell '${cell.name}' gives ${print(after[index]!.shape)} as its state '${name}', expected ${print(shape)}.`,
     );
   }
   if (output.shape.length === 2 && output.shape[0] === rows) return output.shape[1]!;
   throw new MnemeError(
     'invalid-shape',
-    `the cell '${cell.name}' gives out ${printShape(output.shape)} for ${rows} rows, expected [${rows}, features].`,
+    `the cell '${cell.name}' gives out ${print(output.shape)}, expected [batch, features].`,
   );
 }
