@@ -38,6 +38,26 @@ def layer_case(case, _variant):
     return run
 
 
+def scan_case(case, _variant):
+    """An LSTM as a loop over LSTMCell, as anyone writes a cell of their own, with the same gradients."""
+    time_steps, batch, units = case["time"], case["batch"], case["units"]
+    cell = nn.LSTMCell(case["input"], units)
+    inputs = torch.randn(time_steps, batch, case["input"], requires_grad=True)
+    output_gradient = torch.randn(time_steps, batch, units)
+
+    def run():
+        inputs.grad = None
+        cell.zero_grad(set_to_none=True)
+        hidden, memory = torch.zeros(batch, units), torch.zeros(batch, units)
+        outputs = []
+        for step in inputs.unbind():
+            hidden, memory = cell(step, (hidden, memory))
+            outputs.append(hidden)
+        torch.stack(outputs).backward(output_gradient)
+
+    return run
+
+
 class Model(nn.Module):
     """Symbols or features, recurrent layers, a dense layer on every step or on the last one."""
 
@@ -97,7 +117,7 @@ def seconds_of(run, runs):
 
 def prepare(case):
     """Builds every variant, warms it up and keeps the fastest: (name, run, runs in a repetition)."""
-    build = layer_case if case["kind"] == "layer" else step_case
+    build = {"layer": layer_case, "scan": scan_case, "step": step_case}[case["kind"]]
     best = None
     for variant in variants(case):
         torch.manual_seed(1)

@@ -1,8 +1,11 @@
 /** What is measured: layers, and whole training steps. `bench/peers/pytorch.py` reads the same objects. */
 
-/** One recurrent layer, forward and backward: `time` steps, `batch` rows, `input` features, `units`. */
+/**
+ * One recurrent layer, forward and backward: `time` steps, `batch` rows, `input` features, `units`. `scan`: an LSTM that a user
+ * wrote step by step, ours with `scan`, PyTorch's as a loop over its LSTMCell.
+ */
 export interface LayerCase {
-  readonly kind: 'layer';
+  readonly kind: 'layer' | 'scan';
   readonly name: string;
   readonly cell: 'lstm' | 'gru';
   readonly time: number;
@@ -41,6 +44,12 @@ const layer = (cell: LayerCase['cell'], time: number, batch: number, input: numb
   units,
 });
 
+const written = (time: number, batch: number, input: number, units: number): LayerCase => ({
+  ...layer('lstm', time, batch, input, units),
+  kind: 'scan',
+  name: `lstm by scan forward+backward ${time},${batch},${input},${units}`,
+});
+
 const symbols = (cell: StepCase['cell'], layers: number, units: number, time: number, batch: number): StepCase => ({
   kind: 'step',
   name: `training step ${layers} x ${cell} ${units}, T ${time}, B ${batch}, 65 symbols`,
@@ -77,6 +86,9 @@ export const cases: readonly Case[] = [
   layer('lstm', 128, 1, 256, 256),
   layer('gru', 64, 32, 256, 256),
   layer('gru', 200, 16, 64, 64),
+  written(64, 32, 128, 128),
+  written(64, 32, 256, 256),
+  written(200, 16, 64, 64),
   symbols('lstm', 2, 128, 50, 50),
   symbols('gru', 2, 128, 50, 50),
   symbols('lstm', 2, 512, 100, 64),
@@ -96,7 +108,7 @@ export const gates = { lstm: 4, gru: 3 } as const;
 export function flops(what: Case): number {
   const rows = what.time * what.batch;
   const columns = gates[what.cell] * what.units;
-  if (what.kind === 'layer') return 3 * 2 * rows * columns * (what.input + what.units);
+  if (what.kind !== 'step') return 3 * 2 * rows * columns * (what.input + what.units);
   const recurrent = 3 * 2 * rows * columns * what.units * what.layers;
   const first = what.symbols > 0 ? 0 : 2 * 2 * rows * columns * what.input;
   const between = 3 * 2 * rows * columns * what.units * (what.layers - 1);

@@ -5,7 +5,9 @@ import { layerRun } from './layer-run.js';
 import { measurePeak } from './machine.js';
 import type { Peer } from './pytorch.js';
 import type { CaseResult } from './result.js';
+import { scanRun } from './scan-run.js';
 import { median } from './statistics.js';
+import type { TimedRun } from './timed-run.js';
 import { trainingRun } from './training-run.js';
 
 export interface MeasureOptions {
@@ -23,8 +25,13 @@ const repetition = 60;
  */
 const between = 50;
 
+function makeReady(what: Case, threads: number): TimedRun {
+  if (what.kind === 'step') return trainingRun(what, threads);
+  return what.kind === 'scan' ? scanRun(what, threads) : layerRun(what, threads);
+}
+
 export async function measure(what: Case, { threads, rounds, peer }: MeasureOptions): Promise<CaseResult> {
-  const run = what.kind === 'layer' ? layerRun(what, threads) : trainingRun(what, threads);
+  const run = makeReady(what, threads);
   try {
     await run.time(3);
     const estimate = await run.time(5);
