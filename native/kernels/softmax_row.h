@@ -8,17 +8,6 @@ namespace mneme::MNEME_TARGET_NAMESPACE {
 
 constexpr int64_t softmaxChunk = 4096;
 
-// Sixteen words of ones followed by as many of zeros: read from place 16 - n, the first n lanes are ones.
-inline constexpr int32_t laneMasks[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-
-// The first `count` lanes, zero in the others.
-MNEME_INLINE Lanes16 onlyFirst(Lanes16 x, int count) noexcept {
-  const int32_t* mask = laneMasks + 16 - count;
-  for (int part = 0; part < Lanes16::parts; ++part)
-    x.part[part] = fromBits(bitAnd(bitsOf(x.part[part]), loadIntegers(mask + part * Vector::width)));
-  return x;
-}
-
 // The largest of a row. NaN is passed over here: it turns up in the exponentials.
 inline float rowMaximum(const float* x, int64_t count) noexcept {
   Lanes16 largest = broadcast16(-__builtin_inff());

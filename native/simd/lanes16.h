@@ -51,6 +51,17 @@ MNEME_INLINE void storeFirst16(float* p, Lanes16 x, int count) noexcept {
     }
   }
 }
+// Sixteen words of ones followed by as many of zeros: read from place 16 - n, the first n lanes are ones.
+inline constexpr int32_t laneMasks[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+
+// The first `count` lanes, zero in the others.
+MNEME_INLINE Lanes16 onlyFirst(Lanes16 x, int count) noexcept {
+  const int32_t* mask = laneMasks + 16 - count;
+  for (int part = 0; part < Lanes16::parts; ++part)
+    x.part[part] = fromBits(bitAnd(bitsOf(x.part[part]), loadIntegers(mask + part * Vector::width)));
+  return x;
+}
+
 MNEME_INLINE Lanes16 add(Lanes16 a, Lanes16 b) noexcept {
   for (int i = 0; i < Lanes16::parts; ++i) a.part[i] = add(a.part[i], b.part[i]);
   return a;

@@ -7,6 +7,8 @@ import { embeddingGradientOperation, embeddingOperation } from './embedding.js';
 import { finiteOperation } from './finite.js';
 import { incrementOperation } from './increment.js';
 import { matmulOperation } from './matmul.js';
+import { normalizedRecurrentOperation } from './normalized-recurrent.js';
+import { normalizedRecurrentGradientOperation } from './normalized-recurrent-gradient.js';
 import { oneHotOperation } from './one-hot.js';
 import { permuteRowsOperation } from './permute-rows.js';
 import { randomOperation } from './random.js';
@@ -28,6 +30,7 @@ export { increment } from './increment.js';
 export { logSoftmax } from './log-softmax.js';
 export { guardedMap, map, provenMap } from './map.js';
 export { type MatmulOptions, matmul } from './matmul.js';
+export { type NormalizedRecurrentOptions, normalizedRecurrent } from './normalized-recurrent.js';
 export { oneHot } from './one-hot.js';
 export { type PermuteRowsOptions, permuteRows } from './permute-rows.js';
 export { type RandomOptions, random } from './random.js';
@@ -47,6 +50,8 @@ export const operations: ReadonlyMap<string, Operation> = new Map(
     matmulOperation,
     recurrentOperation,
     recurrentGradientOperation,
+    normalizedRecurrentOperation,
+    normalizedRecurrentGradientOperation,
     softmaxCrossEntropyOperation,
     softmaxOperation,
     embeddingOperation,

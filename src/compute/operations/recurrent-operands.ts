@@ -184,7 +184,7 @@ const activationFunction = ({ expression }: BuiltActivation): ActivationFunction
   derivative: scalarFunction(differentiate(expression, 0)),
 });
 
-function activationWords({ kind, expression }: BuiltActivation): number[] {
+export function activationWords({ kind, expression }: BuiltActivation): number[] {
   const code = encode([expression, differentiate(expression, 0)], 1);
   return [kind, code.length, ...code];
 }

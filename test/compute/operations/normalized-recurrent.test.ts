@@ -1,0 +1,176 @@
+/** The cells with layer normalisation: worked out by hand, and right on every engine with the same bits. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Expression } from '../../../src/compute/expression.js';
+import { gradients } from '../../../src/compute/gradients.js';
+import { input, type Value } from '../../../src/compute/graph.js';
+import {
+  map,
+  type NormalizedRecurrentOptions,
+  normalizedRecurrent,
+  type RecurrentResult,
+  reduceSum,
+} from '../../../src/compute/operations/index.js';
+import { type Tensor, tensor } from '../../../src/compute/tensor.js';
+import { evaluateGraph } from '../../network/evaluate-graph.js';
+import { expectAgreement, forExamples, noise, ofLargest, roundoff } from './agreement.js';
+
+const activations = [
+  { kind: 1, expression: (x: Expression) => x.sigmoid() },
+  { kind: 2, expression: (x: Expression) => x.tanh() },
+  { kind: 4, expression: (x: Expression) => x },
+  { kind: 5, expression: (x: Expression) => x.div(x.abs().add(1)) },
+  { kind: 0, expression: (x: Expression) => x.tanh().mul(0.6).add(x.mul(0.3)) },
+] as const;
+const [sigmoid, tanh, identity] = activations;
+
+const cells = [
+  { name: 'simple RNN', cell: 'simple', gates: 1 },
+  { name: 'LSTM', cell: 'lstm', gates: 4 },
+  { name: 'GRU', cell: 'gru', gates: 3 },
+] as const;
+
+interface Drawn {
+  readonly time: number;
+  readonly batch: number;
+  readonly units: number;
+  readonly states: boolean;
+  readonly biases: boolean;
+  readonly separate: boolean;
+  readonly gateActivation: (typeof activations)[number];
+  readonly activation: (typeof activations)[number];
+  /** Which results the loss uses: bits for output, final hidden state and final cell state. */
+  readonly uses: number;
+}
+
+const extent = (max: number) => fc.integer({ min: 1, max });
+const drawn = fc.record({
+  time: extent(7),
+  batch: extent(20),
+  units: extent(50),
+  states: fc.boolean(),
+  biases: fc.boolean(),
+  separate: fc.boolean(),
+  gateActivation: fc.constantFrom(...activations.filter(({ kind }) => kind === 1 || kind === 2 || kind === 5)),
+  activation: fc.constantFrom(...activations),
+  uses: fc.integer({ min: 1, max: 7 }),
+});
+
+const around1 = (shape: number[], purpose: number): Tensor => {
+  const { data } = noise(shape, purpose, 0.3);
+  return tensor(
+    Float32Array.from(data as Float32Array, (x) => 1 + x),
+    shape,
+  );
+};
+
+function operandsOf({ gates, cell }: (typeof cells)[number], example: Drawn): Record<string, Tensor> {
+  const { time, batch, units, states, biases } = example;
+  const width = gates * units;
+  const lstm = cell === 'lstm';
+  return {
+    input: noise([time, batch, width], 1),
+    recurrentKernel: noise([units, width], 3, 0.5 / Math.sqrt(units)),
+    recurrentGain: around1([width], 9),
+    ...(cell === 'simple' ? {} : { inputGain: around1([width], 8) }),
+    ...(lstm ? { cellGain: around1([units], 10) } : {}),
+    ...(biases ? { bias: noise([width], 4, 0.5) } : {}),
+    ...(biases && cell === 'gru' ? { recurrentBias: noise([width], 5, 0.5) } : {}),
+    ...(biases && lstm ? { cellBias: noise([units], 11, 0.5) } : {}),
+    ...(states ? { initialHidden: noise([batch, units], 6, 0.5) } : {}),
+    ...(states && lstm ? { initialCell: noise([batch, units], 7, 0.5) } : {}),
+  };
+}
+
+/** Bounds what normalisation multiplies errors by: by at most 1 / sqrt(epsilon), 1.4. */
+const epsilon = 0.5;
+
+/**
+ * Each step rounds products of `units` terms, means and variances over up to four gates, and some twenty operations an element;
+ * its error goes through the steps that follow. Gradients of weights are sums over time and batch of such.
+ */
+function tolerance({ gates }: (typeof cells)[number], { time, batch, units }: Drawn): number {
+  const step = 1.5 * (8 * Math.sqrt(units) + 2 * 8 * Math.sqrt(gates * units) + 24);
+  return (step * time + 8 * Math.sqrt(time * batch)) * roundoff;
+}
+
+function build(
+  kind: (typeof cells)[number],
+  example: Drawn,
+  values: Readonly<Record<string, Value>>,
+  training: boolean,
+) {
+  return normalizedRecurrent({
+    ...(values as unknown as Pick<NormalizedRecurrentOptions, 'input' | 'recurrentKernel' | 'recurrentGain'>),
+    cell: kind.cell,
+    separate: example.separate,
+    epsilon,
+    gateActivation: example.gateActivation,
+    activation: example.activation,
+    training,
+  });
+}
+
+/** A loss of the results that the example uses. */
+function lossOf({ output, finalHidden, finalCell }: RecurrentResult, uses: number): Value {
+  const used = [output, finalHidden, finalCell].filter((value, bit) => value && (uses >> bit) & 1);
+  const sums = (used.length > 0 ? used : [output]).map((value, index) =>
+    reduceSum(value!, { axis: 'all', expression: (y) => y.mul(index + 0.7).add(y.square()) }),
+  );
+  return map((...terms) => terms.reduce((sum, term) => sum.add(term)), ...sums);
+}
+
+/** Outputs and all gradients. */
+const trained = (kind: (typeof cells)[number], example: Drawn) => {
+  const operands = operandsOf(kind, example);
+  return {
+    inputs: operands,
+    build: (values: Readonly<Record<string, Value>>) => {
+      const result = build(kind, example, values, true);
+      const derived = gradients(lossOf(result, example.uses), Object.values(values));
+      const named = Object.keys(values).map((name, index) => [`d_${name}`, derived[index]!] as const);
+      return { output: result.output, ...Object.fromEntries(named) };
+    },
+    // Errors of forward and of backward add up, and gradients depend on both.
+    tolerances: Object.fromEntries(
+      ['output', ...Object.keys(operands).map((name) => `d_${name}`)].map((name) => [
+        name,
+        ofLargest(3 * tolerance(kind, example)),
+      ]),
+    ),
+  };
+};
+
+describe.each(cells)('normalised $name', (kind) => {
+  test('forward, for inference', () =>
+    forExamples(drawn, (example) => ({
+      inputs: operandsOf(kind, example),
+      build: (values) => ({ ...build(kind, example, values, false) }),
+      tolerances: {
+        output: ofLargest(tolerance(kind, example)),
+        finalHidden: ofLargest(tolerance(kind, example)),
+        ...(kind.cell === 'lstm' ? { finalCell: ofLargest(tolerance(kind, example)) } : {}),
+      },
+    })));
+
+  test('forward and backward', () => forExamples(drawn, (example) => trained(kind, example)));
+
+  test.each([
+    { time: 1, batch: 1, units: 1 },
+    { time: 3, batch: 1, units: 130 },
+    { time: 2, batch: 33, units: 64 },
+    { time: 4, batch: 16, units: 17 },
+  ])('the edges of tiles: $time steps, $batch rows, $units units', (sizes) =>
+    expectAgreement(
+      trained(kind, {
+        ...sizes,
+        states: true,
+        biases: true,
+        separate: false,
+        gateActivation: sigmoid,
+        activation: tanh,
+        uses: 7,
+      }),
+    ),
+  );
+});
