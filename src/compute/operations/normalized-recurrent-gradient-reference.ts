@@ -8,7 +8,7 @@ import {
 } from './normalized-recurrent-operands.js';
 import { type NormalizedRow, normalizedRow, normalizedTerms } from './normalized-recurrent-reference.js';
 import { matrix, multiply } from './product.js';
-import { activationFunction } from './recurrent-operands.js';
+import { activationFunctions } from './recurrent-operands.js';
 
 export function normalizedRecurrentGradientReference({ inputs, outputs, attributes }: ReferenceCall): void {
   const settings = normalizedAttributes(attributes);
@@ -21,9 +21,7 @@ export function normalizedRecurrentGradientReference({ inputs, outputs, attribut
   const [dInput, dProducts, dInputGain, dRecurrentGain, dBias, dRecurrentBias, dCellGain, dCellBias] = outputs;
   for (const sum of outputs.slice(2, 8)) sum?.data.fill(0);
   const width = gates * units;
-  const gate = activationFunction(settings.gateActivation);
-  const activation = activationFunction(settings.activation);
-  const show = activationFunction(settings.outputActivation);
+  const { gate, candidate: activation, output: show } = activationFunctions(settings);
   const dHidden = dFinalHidden?.data.slice() ?? new Float64Array(batch * units);
   const dCell = dFinalCell?.data.slice() ?? new Float64Array(batch * units);
   const zeros = new Float64Array(units);
@@ -54,7 +52,12 @@ export function normalizedRecurrentGradientReference({ inputs, outputs, attribut
       const through = normalizationBackward(dShown, cellGain!, normal, whole, [dCellGain, dCellBias]);
       const cellBefore = before(initialCell, cells, index);
       for (let unit = 0; unit < units; unit++) {
-        const [i, f, g, o] = [0, 1, 2, 3].map((place) => sums[place * units + unit]!) as [number, number, number, number];
+        const [i, f, g, o] = [0, 1, 2, 3].map((place) => sums[place * units + unit]!) as [
+          number,
+          number,
+          number,
+          number,
+        ];
         const flow = dc[unit]! + through[unit]!;
         d[unit] = flow * activation.value(g) * gate.derivative(i);
         d[units + unit] = flow * cellBefore[unit]! * gate.derivative(f);

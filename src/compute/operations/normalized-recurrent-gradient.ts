@@ -1,7 +1,12 @@
 /** `normalizedRecurrentGradient`: backward through `normalizedRecurrent`, from what it kept. */
 import type { Operation } from '../graph.js';
 import { normalizedRecurrentGradientReference } from './normalized-recurrent-gradient-reference.js';
-import { normalizedAttributes, normalizedFlops, normalizedSizes, normalizedWords } from './normalized-recurrent-operands.js';
+import {
+  normalizedAttributes,
+  normalizedFlops,
+  normalizedSizes,
+  normalizedWords,
+} from './normalized-recurrent-operands.js';
 import { expectShape, f32, trafficOf } from './operand.js';
 
 /** Places of inputs: those that `dx` (output 0) and the gradient of the recurrent products (output 1) may lie on. */

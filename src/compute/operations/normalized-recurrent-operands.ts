@@ -3,16 +3,13 @@ import { floatBits } from '../expression.js';
 import type { Specification } from '../graph.js';
 import { printShape } from '../tensor.js';
 import { expect, expectDtype, expectShape } from './operand.js';
-import { activationWords, type BuiltActivation, type CellKind } from './recurrent-operands.js';
+import { activationWords, type CellActivations, type CellKind } from './recurrent-operands.js';
 
-export interface NormalizedAttributes {
+export interface NormalizedAttributes extends CellActivations {
   readonly cell: CellKind;
   readonly epsilon: number;
   /** Each gate is normalised by itself, not those together that the paper takes together. */
   readonly separate: boolean;
-  readonly gateActivation: BuiltActivation;
-  readonly activation: BuiltActivation;
-  readonly outputActivation: BuiltActivation;
 }
 
 export const normalizedAttributes = (attributes: object) => attributes as NormalizedAttributes;
@@ -53,8 +50,18 @@ export function normalizedSizes(
   inputs: readonly (Specification | undefined)[],
   { cell, separate }: NormalizedAttributes,
 ): NormalizedSizes {
-  const [input, recurrentKernel, inputGain, recurrentGain, bias, recurrentBias, cellGain, cellBias, hidden, initialCell] =
-    inputs as NormalizedOperands<Specification>;
+  const [
+    input,
+    recurrentKernel,
+    inputGain,
+    recurrentGain,
+    bias,
+    recurrentBias,
+    cellGain,
+    cellBias,
+    hidden,
+    initialCell,
+  ] = inputs as NormalizedOperands<Specification>;
   expectDtype(`${where}: input products`, input, 'f32');
   expectDtype(`${where}: recurrent kernel`, recurrentKernel, 'f32');
   expectDtype(`${where}: recurrent gain`, recurrentGain, 'f32');
@@ -83,7 +90,9 @@ export function normalizedSizes(
     return `${where}: an LSTM, and no other cell, has a gain of its cell state.`;
   });
   expect(!initialCell || cell === 'lstm', () => `${where}: only an LSTM has a cell state.`);
-  const gatesOfGroups = separate ? Array.from({ length: gates }, () => 1) : { simple: [1], lstm: [4], gru: [2, 1] }[cell];
+  const gatesOfGroups = separate
+    ? Array.from({ length: gates }, () => 1)
+    : { simple: [1], lstm: [4], gru: [2, 1] }[cell];
   let first = 0;
   const groups = gatesOfGroups.map((count) => {
     const group = { first, columns: count * units };
@@ -95,12 +104,13 @@ export function normalizedSizes(
 }
 
 export function normalizedWords(attributes: object): number[] {
-  const { cell, epsilon, separate, gateActivation, activation, outputActivation } = normalizedAttributes(attributes);
+  const { cell, epsilon, separate, gateActivation, candidateActivation, outputActivation } =
+    normalizedAttributes(attributes);
   return [
     { simple: 0, lstm: 1, gru: 2 }[cell],
     floatBits(epsilon),
     Number(separate),
-    ...[gateActivation, activation, outputActivation].flatMap(activationWords),
+    ...[gateActivation, candidateActivation, outputActivation].flatMap(activationWords),
   ];
 }
 

@@ -7,7 +7,7 @@ import {
   normalizedSizes,
 } from './normalized-recurrent-operands.js';
 import { matrix, multiply } from './product.js';
-import { activationFunction } from './recurrent-operands.js';
+import { activationFunctions } from './recurrent-operands.js';
 
 /** Keeps the recurrent products, the sums the gates are taken of, the cell states and the moments. */
 export function normalizedRecurrentReference({ inputs, outputs, attributes }: ReferenceCall): void {
@@ -19,9 +19,8 @@ export function normalizedRecurrentReference({ inputs, outputs, attributes }: Re
   const [, , , , cellGain, cellBias, initialHidden, initialCell] = rest;
   const [output, finalHidden, finalCell, products, kept, cells, keptMoments] = outputs;
   const width = gates * units;
-  const gate = activationFunction(settings.gateActivation).value;
-  const activation = activationFunction(settings.activation).value;
-  const show = activationFunction(settings.outputActivation).value;
+  const functions = activationFunctions(settings);
+  const [gate, activation, show] = [functions.gate.value, functions.candidate.value, functions.output.value];
   const hidden = initialHidden?.data.slice() ?? new Float64Array(batch * units);
   const cellStates = initialCell?.data.slice() ?? new Float64Array(batch * units);
   for (let index = 0; index < time * batch; index++) {

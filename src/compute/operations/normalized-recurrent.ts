@@ -80,7 +80,7 @@ export function normalizedRecurrent(options: NormalizedRecurrentOptions): Recurr
     epsilon,
     separate,
     gateActivation: build(gateActivation),
-    activation: build(activation),
+    candidateActivation: build(activation),
     outputActivation: build(options.outputActivation ?? activation),
     training,
   };
@@ -110,7 +110,10 @@ export const normalizedRecurrentOperation: Operation = {
   gradient: (node, [dy, dFinalHidden, dFinalCell], wanted) => {
     const [output, , , ...kept] = node.outputs;
     if (!kept[0]) {
-      throw new MnemeError('invalid-argument', 'normalizedRecurrent: gradients need a graph that was built for training.');
+      throw new MnemeError(
+        'invalid-argument',
+        'normalizedRecurrent: gradients need a graph that was built for training.',
+      );
     }
     const { training, ...attributes } = node.attributes;
     const inputs = [...node.inputs, output, ...kept, dy, dFinalHidden, dFinalCell];

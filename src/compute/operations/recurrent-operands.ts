@@ -16,15 +16,18 @@ export interface BuiltActivation {
 
 export type CellKind = 'simple' | 'lstm' | 'gru';
 
-export interface RecurrentAttributes {
+export interface CellActivations {
+  readonly gateActivation: BuiltActivation;
+  readonly candidateActivation: BuiltActivation;
+  readonly outputActivation: BuiltActivation;
+}
+
+export interface RecurrentAttributes extends CellActivations {
   readonly cell: CellKind;
   readonly resetAfter: boolean;
   readonly coupled: boolean;
   /** 0: the cell state is not clipped. */
   readonly cellClip: number;
-  readonly gateActivation: BuiltActivation;
-  readonly candidateActivation: BuiltActivation;
-  readonly outputActivation: BuiltActivation;
 }
 
 export const recurrentAttributes = (attributes: object) => attributes as RecurrentAttributes;
@@ -173,7 +176,7 @@ export function recurrentFlops({
   return time * batch * (gateProducts + (projected ? 2 * units * hiddenSize : 0));
 }
 
-export const activationFunctions = (attributes: RecurrentAttributes): StepFunctions => ({
+export const activationFunctions = (attributes: CellActivations): StepFunctions => ({
   gate: activationFunction(attributes.gateActivation),
   candidate: activationFunction(attributes.candidateActivation),
   output: activationFunction(attributes.outputActivation),

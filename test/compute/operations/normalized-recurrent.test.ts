@@ -1,9 +1,10 @@
 /** The cells with layer normalisation: worked out by hand, and right on every engine with the same bits. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createReferenceEngine } from '../../../src/compute/engine/reference.js';
 import type { Expression } from '../../../src/compute/expression.js';
 import { gradients } from '../../../src/compute/gradients.js';
-import { input, type Value } from '../../../src/compute/graph.js';
+import type { Value } from '../../../src/compute/graph.js';
 import {
   map,
   type NormalizedRecurrentOptions,
@@ -173,4 +174,66 @@ describe.each(cells)('normalised $name', (kind) => {
       }),
     ),
   );
+});
+
+describe('worked out by hand, with activations that let everything through and an epsilon of 9', () => {
+  const f32 = (shape: number[], ...values: number[]) => tensor(Float64Array.from(values), shape);
+  const outputOf = async (cell: 'simple' | 'lstm' | 'gru', given: Readonly<Record<string, Tensor>>) => {
+    const { output } = await evaluateGraph(createReferenceEngine({ precision: 'f64' }), given, (values) => ({
+      output: normalizedRecurrent({
+        ...(values as unknown as Pick<NormalizedRecurrentOptions, 'input' | 'recurrentKernel' | 'recurrentGain'>),
+        cell,
+        epsilon: 9,
+        gateActivation: identity,
+        activation: identity,
+        training: false,
+      }).output,
+    }));
+    return [...output!.data];
+  };
+  const expectNear = (got: readonly number[], want: readonly number[]) => {
+    expect(got).toHaveLength(want.length);
+    for (const [index, value] of want.entries()) expect(got[index]).toBeCloseTo(value, 12);
+  };
+
+  test('simple RNN: the sum of both products is normalised', async () => {
+    // 3 and −5 have the mean −1 and the variance 16: ±4 / sqrt(16 + 9).
+    const first = [0.8 * 2 + 0.5, -0.8 * 3 + 0.25];
+    // Then 0.8 + 2.1 and −0.55 − 2·2.15 have the mean −0.975: ±3.875.
+    const second = 3.875 / Math.sqrt(3.875 ** 2 + 9);
+    const got = await outputOf('simple', {
+      input: f32([2, 1, 2], 3, -5, 0.8, -0.55),
+      recurrentKernel: f32([2, 2], 1, 0, 0, 2),
+      recurrentGain: f32([2], 2, 3),
+      bias: f32([2], 0.5, 0.25),
+    });
+    expectNear(got, [...first, second * 2 + 0.5, -second * 3 + 0.25]);
+  });
+
+  test('LSTM: all gates together, and the cell state before it is shown', async () => {
+    // Eight sums ±4 of mean 0: ±0.8. c = 0.8·(±0.8); h = ±0.8·(gain N(c) + bias).
+    const normal = 0.64 / Math.sqrt(0.64 ** 2 + 9);
+    const got = await outputOf('lstm', {
+      input: f32([1, 1, 8], 4, 4, -4, -4, 4, -4, 4, -4),
+      recurrentKernel: f32([2, 8], ...Array.from({ length: 16 }, () => 1)),
+      inputGain: f32([8], 1, 1, 1, 1, 1, 1, 1, 1),
+      recurrentGain: f32([8], 1, 1, 1, 1, 1, 1, 1, 1),
+      cellGain: f32([2], 2, 3),
+      cellBias: f32([2], 0.5, 0.25),
+    });
+    expectNear(got, [0.8 * (2 * normal + 0.5), -0.8 * (-3 * normal + 0.25)]);
+  });
+
+  test('GRU: reset and update together, the candidate by itself, its recurrent bias behind the reset gate', async () => {
+    // r = 0.8, z = −0.8; the candidate alone has no deviation: n = 0.5 + 0.8·2; h = (1 + 0.8)·2.1.
+    const got = await outputOf('gru', {
+      input: f32([1, 1, 3], 4, -4, 7),
+      recurrentKernel: f32([1, 3], 1, 1, 1),
+      inputGain: f32([3], 1, 1, 1),
+      recurrentGain: f32([3], 1, 1, 1),
+      bias: f32([3], 0, 0, 0.5),
+      recurrentBias: f32([3], 0, 0, 2),
+    });
+    expectNear(got, [1.8 * 2.1]);
+  });
 });
