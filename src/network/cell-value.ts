@@ -4,7 +4,7 @@ import type { Value } from '../compute/graph.js';
 import { columns } from '../compute/operations/columns.js';
 import { concatenate, filled, map, matmul } from '../compute/operations/index.js';
 import type { Shape } from '../compute/tensor.js';
-import { MnemeError, requireArgument } from '../errors.js';
+import { MnemeError, printValue, requireArgument } from '../errors.js';
 import type { Activation } from './activations.js';
 
 /**
@@ -66,6 +66,7 @@ export class CellValue {
   }
   /** `activations.relu`, or one of your own. */
   apply(activation: Activation): CellValue {
+    requireArgument(typeof activation?.expression === 'function', 'apply', 'an activation', activation);
     return elementwise(activation.expression, this);
   }
 }
@@ -73,8 +74,8 @@ export class CellValue {
 /** The number 1: `one.sub(z)`. */
 export const one = new CellValue(filled(1, [1]));
 
-export const sigmoid = (x: CellValue): CellValue => x.sigmoid();
-export const tanh = (x: CellValue): CellValue => x.tanh();
+export const sigmoid = (x: CellValue): CellValue => new CellValue(graphValue(x, 'sigmoid')).sigmoid();
+export const tanh = (x: CellValue): CellValue => new CellValue(graphValue(x, 'tanh')).tanh();
 
 /**
  * A formula of the elements of values, as activations and losses are written.
@@ -84,6 +85,8 @@ export const tanh = (x: CellValue): CellValue => x.tanh();
  * const next = elementwise((old, candidate, gate) => gate.mul(old).add(gate.neg().add(1).mul(candidate)), h, c, z);
  */
 export function elementwise(formula: (...elements: Expression[]) => Expression, ...values: CellValue[]): CellValue {
+  requireArgument(typeof formula === 'function', 'elementwise', 'a formula as a function', formula);
+  requireArgument(values.length > 0, 'elementwise', 'at least one value', undefined);
   return new CellValue(map(formula, ...values.map((value) => graphValue(value, 'elementwise'))));
 }
 
@@ -96,10 +99,13 @@ export function elementwise(formula: (...elements: Expression[]) => Expression, 
  * const [update, candidate] = split(x.matmul(w).add(h.matmul(u)), 2);
  */
 export function split<Count extends number>(x: CellValue, count: Count): Parts<Count> {
-  const { value } = x;
+  const value = graphValue(x, 'split');
   const width = value.shape.at(-1)! / count;
   if (!Number.isInteger(count) || count < 1 || !Number.isInteger(width)) {
-    throw new MnemeError('invalid-shape', `split: ${value.shape.at(-1)} features are not ${count} equal parts.`);
+    throw new MnemeError(
+      'invalid-shape',
+      `split: ${value.shape.at(-1)} features are not ${printValue(count)} equal parts.`,
+    );
   }
   const parts = Array.from(
     { length: count },
@@ -123,13 +129,12 @@ type PartsOf<Count extends number, Found extends CellValue[] = []> = Found['leng
  * @example
  * const both = join(x, h).matmul(w);
  */
-export const join = (...values: CellValue[]): CellValue =>
-  new CellValue(
-    concatenate(
-      values.map((value) => graphValue(value, 'join')),
-      values[0]!.shape.length - 1,
-    ),
-  );
+export function join(...values: CellValue[]): CellValue {
+  const all = values.map((value) => graphValue(value, 'join'));
+  const [first] = all;
+  requireArgument(first !== undefined, 'join', 'at least one value', undefined);
+  return new CellValue(concatenate(all, first.shape.length - 1));
+}
 
 function combine(
   what: string,

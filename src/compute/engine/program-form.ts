@@ -30,15 +30,18 @@ export function copyOfProgram(program: Program): Program {
       arenas.map((arena) => [arena, wholeOf(known[arena], where(`the size of ${arena}`), 0, Number.MAX_SAFE_INTEGER)]),
     ) as Program['sizes'],
     cost: { ...cost },
-    names: [...(names ?? [])],
+    names: listOf(names ?? [], where('names'), stringOf),
   });
 }
 
-/** With everything in it; the elements of typed arrays alone cannot be frozen. */
+/** With everything in it, which may go in circles; the elements of typed arrays alone cannot be frozen. */
 function frozen<Kind extends object>(value: Kind): Kind {
-  if (ArrayBuffer.isView(value)) return value;
-  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part);
-  return Object.freeze(value);
+  const found: unknown[] = [value];
+  for (const part of found) {
+    if (typeof part !== 'object' || part === null || ArrayBuffer.isView(part) || Object.isFrozen(part)) continue;
+    found.push(...Object.values(Object.freeze(part)));
+  }
+  return value;
 }
 
 function bufferOf(value: unknown, where: string): BufferSpecification {
