@@ -8,7 +8,7 @@
 
 namespace mneme::MNEME_TARGET_NAMESPACE {
 
-// Of one array and one member. Numbers are expected to be finite; what NaN leaves here is undefined.
+// Of one array and one member. NaN counts for nothing.
 struct alignas(64) Extremes {
   float low[Vector::width];
   float high[Vector::width];
