@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from '../dist/compute/compiler.js';
 import { encodeProgram } from '../dist/compute/engine/encoding.js';
+import { gradients } from '../dist/compute/gradients.js';
 import { input, stored } from '../dist/compute/graph.js';
 import * as operations from '../dist/compute/operations/index.js';
 import { scan } from '../dist/compute/scan.js';
@@ -161,7 +162,38 @@ const single = {
   embedding: () => operations.embedding(ids('x', [5], 6), stored('parameters', 0, [6, 3], 'f32', 'table')),
   reduce: () => operations.reduceMaximum([x('x', 5, 6)], { axis: 'rows' }),
   finite: () => operations.finite([x('a', 3), x('b', 4, 2)]),
+  reverseSequence: () => operations.reverseSequence(x('x', 4, 3, 2), ids('lengths', [3], 5)),
+  sortedRows: () => {
+    const { order } = operations.sortRows(ids('lengths', [5], 7), 6);
+    return operations.permuteRows(x('x', 4, 5, 3), order, { axis: 1 });
+  },
+  normalizedLstm: () => normalized('lstm'),
+  normalizedGru: () => normalized('gru'),
 };
+
+/** The gradient of a cell with layer normalisation by its recurrent kernel. */
+function normalized(cell) {
+  const units = 5;
+  const width = { lstm: 4, gru: 3 }[cell] * units;
+  const recurrentKernel = x('u', units, width);
+  const lstm = cell === 'lstm' ? { cellGain: x('cellGain', units), cellBias: x('cellBias', units) } : {};
+  const { output } = operations.normalizedRecurrent({
+    cell,
+    input: x('x', 3, 2, width),
+    recurrentKernel,
+    inputGain: x('inputGain', width),
+    recurrentGain: x('recurrentGain', width),
+    bias: x('bias', width),
+    ...(cell === 'gru' ? { recurrentBias: x('recurrentBias', width) } : {}),
+    ...lstm,
+    epsilon: 1e-5,
+    gateActivation: { kind: 1, expression: (value) => value.sigmoid() },
+    activation: { kind: 2, expression: (value) => value.tanh() },
+    training: true,
+  });
+  return gradients(operations.reduceSum([output], { axis: 'all' }), [recurrentKernel])[0];
+}
+
 for (const [name, make] of Object.entries(single))
   write(compile({ name: `operation ${name}`, outputs: { y: make() }, assignments: [] }));
 console.log(`${written.size} programs in ${folder}`);

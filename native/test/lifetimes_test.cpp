@@ -31,7 +31,7 @@ struct Step {
 std::shared_ptr<const Program> programOf(const std::vector<int32_t>& elements, const std::vector<Range>& buffers, const std::vector<Step>& steps,
                                          const std::vector<int32_t>& inputs, const std::vector<int32_t>& outputs) {
   const auto size = [](const auto& list) { return static_cast<int32_t>(list.size()); };
-  std::vector<int32_t> words{0x6d6e656d, 1, size(steps), size(buffers), size(steps), size(inputs), size(outputs)};
+  std::vector<int32_t> words{0x6d6e656d, 2, size(steps), size(buffers), size(steps), 0, size(inputs), size(outputs)};
   const auto append = [&](const std::vector<int32_t>& more) { words.insert(words.end(), more.begin(), more.end()); };
   append(elements);
   for (const Step& step : steps) {
@@ -40,7 +40,7 @@ std::shared_ptr<const Program> programOf(const std::vector<int32_t>& elements, c
     words.insert(words.end(), name, name + 16);
   }
   for (const Range& range : buffers) {
-    append({range.arena, range.offset, 0, size(range.shape)});
+    append({range.arena, range.offset, 0, size(range.shape), 0});
     append(range.shape);
   }
   for (int32_t index = 0; index < size(steps); ++index) {
