@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { parseOptions } from '../options.js';
 import type { WeightGroup } from './layers/layer.js';
 
-/** One for kernels, recurrent kernels and embedding tables, but not for biases; or one for each group that is named. */
+/** One for kernels, recurrent kernels, projections and embedding tables, but not for biases; or one for each group that is named. */
 export type ByGroup<Option> = Option | { readonly [Group in WeightGroup]?: Option | undefined };
 
 /** By group; absent: the option does not apply to it. */
@@ -27,9 +27,9 @@ export function byGroup<Schema extends v.GenericSchema>(
   if (isOne(option)) {
     const parsed = parseOptions(v.strictObject({ [name]: schema }), { [name]: option }, where);
     const one = parsed[name] as Option;
-    return { kernel: one, recurrent: one, embedding: one };
+    return { kernel: one, recurrent: one, projection: one, embedding: one };
   }
   const one = v.optional(schema);
-  const groups = v.strictObject({ kernel: one, recurrent: one, bias: one, embedding: one });
+  const groups = v.strictObject({ kernel: one, recurrent: one, projection: one, bias: one, embedding: one });
   return parseOptions(groups, option, `${where}: ${name}`) as Groups<Option>;
 }

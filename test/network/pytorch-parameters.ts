@@ -11,11 +11,12 @@ export interface RecurrentOptions {
   readonly I: number;
   readonly layers?: number;
   readonly bias?: boolean;
+  readonly proj_size?: number;
 }
 
-export function layerOf({ module, nonlinearity, H, bias = true }: RecurrentOptions): Layer {
+export function layerOf({ module, nonlinearity, H, bias = true, proj_size: projection = 0 }: RecurrentOptions): Layer {
   const options = { units: H, useBias: bias };
-  if (module === 'LSTM') return layers.lstm(options);
+  if (module === 'LSTM') return layers.lstm({ ...options, ...(projection > 0 ? { projection } : {}) });
   if (module === 'GRU') return layers.gru(options);
   return layers.simpleRnn({ ...options, activation: nonlinearity! });
 }
@@ -31,13 +32,17 @@ export const stateLetters = { hidden: 'h', cell: 'c' } as const;
  * biases where we have one: ours is their sum, and the gradient of either is that of ours.
  */
 export function parametersOf(
-  { module, bias = true }: RecurrentOptions,
+  { module, bias = true, proj_size: projection = 0 }: RecurrentOptions,
   tensors: Record<string, Tensor>,
   prefix: 'param.' | 'grad.',
   suffix: string,
 ): Record<string, Tensor> {
   const of = (name: string) => tensors[`${prefix}${name}${suffix}`]!;
-  const kernels = { kernel: transposed(of('weight_ih')), recurrentKernel: transposed(of('weight_hh')) };
+  const kernels = {
+    kernel: transposed(of('weight_ih')),
+    recurrentKernel: transposed(of('weight_hh')),
+    ...(projection > 0 ? { projection: transposed(of('weight_hr')) } : {}),
+  };
   if (!bias) return kernels;
   if (module === 'GRU') return { ...kernels, bias: of('bias_ih'), recurrentBias: of('bias_hh') };
   return { ...kernels, bias: prefix === 'grad.' ? of('bias_ih') : sumOf(of('bias_ih'), of('bias_hh')) };

@@ -28,7 +28,8 @@ export type GruOptions = v.InferInput<typeof schema>;
  * - `units`
  * - `activation`: default 'tanh'; `gateActivation`: default 'sigmoid'
  * - `resetAfter`: whether the reset gate acts after the recurrent product; default true
- * - `dropout`, `dropConnect`, `recurrentDropConnect`, `useBias`, `kernelInitializer`, `recurrentInitializer`,
+ * - `dropout`, `variationalDropout`, `recurrentDropout`, `zoneout` (its `hidden`), `dropConnect`,
+ *   `recurrentDropConnect`, `initialStates`, `useBias`, `kernelInitializer`, `recurrentInitializer`,
  *   `biasInitializer` (of both biases): as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
  * @example

@@ -8,6 +8,7 @@ import { embedding } from './embedding.js';
 import { gatedLinearUnit } from './gated-linear-unit.js';
 import { gaussianDropout } from './gaussian-dropout.js';
 import { gaussianNoise } from './gaussian-noise.js';
+import { gravesLstm } from './graves-lstm.js';
 import { gru } from './gru.js';
 import { lastStep } from './last-step.js';
 import { lstm } from './lstm.js';
@@ -28,6 +29,7 @@ export const layers = {
   gaussianDropout,
   gaussianNoise,
   gatedLinearUnit,
+  gravesLstm,
   gru,
   lastStep,
   lstm,

@@ -14,7 +14,7 @@ export type Signal =
   | { readonly kind: 'vectors'; readonly features: number; readonly sequence: boolean };
 
 /** The weight groups that regularisation, clipping and telemetry tell apart. */
-export type WeightGroup = 'kernel' | 'recurrent' | 'bias' | 'embedding';
+export type WeightGroup = 'kernel' | 'recurrent' | 'projection' | 'bias' | 'embedding';
 
 export interface ParameterSpecification {
   readonly shape: Shape;

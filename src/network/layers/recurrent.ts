@@ -1,6 +1,7 @@
 /** What the recurrent layers have in common. */
 import * as v from 'valibot';
-import { recurrent } from '../../compute/operations/index.js';
+import { map, recurrent } from '../../compute/operations/index.js';
+import type { Shape } from '../../compute/tensor.js';
 import { MnemeError } from '../../errors.js';
 import { wholeNumber } from '../../options.js';
 import { type Activation, activationOption } from '../activations.js';
@@ -8,8 +9,17 @@ import { type InitializerOption, initializerOption } from '../initializers.js';
 import type { Rate } from '../rates.js';
 import { dropoutRate, dropped } from './dropout.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
+import { begun, begunState, learnedParameters, startingStates } from './learned-states.js';
 import { withRows } from './living-rows.js';
 import { parameter } from './parameter.js';
+import {
+  dropoutMask,
+  maskedSequence,
+  type NoiseOptions,
+  noiseEntries,
+  noiseRates,
+  zoneoutKeep,
+} from './recurrent-noise.js';
 
 /** Options that every recurrent layer has. */
 export const recurrentEntries = {
@@ -22,10 +32,24 @@ export const recurrentEntries = {
   kernelInitializer: v.optional(initializerOption, 'xavierUniform'),
   recurrentInitializer: v.optional(initializerOption, 'orthogonal'),
   biasInitializer: v.optional(initializerOption, 'zeros'),
+  initialStates: v.optional(v.picklist(['zeros', 'learned']), 'zeros'),
+  ...noiseEntries,
 } as const;
 
+/** What an LSTM may have besides. */
+interface Variants {
+  readonly peepholes: boolean;
+  readonly coupled: boolean;
+  readonly cellClip?: number | undefined;
+  /** Columns of the hidden state. */
+  readonly projection?: number | undefined;
+  readonly peepholeInitializer: InitializerOption;
+  readonly projectionInitializer: InitializerOption;
+  readonly outputActivation: Activation;
+}
+
 interface Description {
-  readonly kind: 'simpleRnn' | 'lstm' | 'gru';
+  readonly kind: 'simpleRnn' | 'lstm' | 'gravesLstm' | 'gru';
   readonly cell: 'simple' | 'lstm' | 'gru';
   /** Blocks of `units` columns in the kernels. */
   readonly gates: number;
@@ -38,58 +62,86 @@ interface Description {
     kernelInitializer: InitializerOption;
     recurrentInitializer: InitializerOption;
     biasInitializer: InitializerOption;
-  }>;
+    initialStates: 'zeros' | 'learned';
+  }> &
+    NoiseOptions;
   readonly activation: Activation;
   readonly gateActivation: Activation;
   /** The GRU whose reset gate acts after the recurrent product has a bias of its own on that product. */
   readonly resetAfter?: boolean;
+  readonly variants?: Variants;
   /** How the bias starts, given how its initializer alone would start it. */
   readonly bias?: (bias: ParameterSpecification) => ParameterSpecification;
 }
 
 /** A layer around the fused operation. */
 export function recurrentLayer(description: Description): Layer {
-  const { kind, cell, gates, options, resetAfter } = description;
+  const { kind, cell, gates, options, resetAfter, variants } = description;
   const { units, useBias, dropout, dropConnect, recurrentDropConnect } = options;
-  const lstm = cell === 'lstm';
+  const hidden = variants?.projection ?? units;
+  const ownStates: Record<string, Shape> = cell === 'lstm' ? { hidden: [hidden], cell: [units] } : { hidden: [hidden] };
+  const learned = options.initialStates === 'learned';
   return {
     kind,
     options,
-    rates: { dropout, dropConnect, recurrentDropConnect },
+    rates: { dropout, dropConnect, recurrentDropConnect, ...noiseRates(options) },
     signal: (input) => {
-      checkInput(input, dropout);
-      return { kind: 'vectors', features: units, sequence: true };
+      checkInput(input, [dropout, options.variationalDropout?.input ?? 0]);
+      return { kind: 'vectors', features: hidden, sequence: true };
     },
     parameters: (input) => {
       const columns = gates * units;
       const bias = parameter('bias', [columns], options.biasInitializer, gates);
       return {
         kernel: parameter('kernel', [width(input), columns], options.kernelInitializer, gates),
-        recurrentKernel: parameter('recurrent', [units, columns], options.recurrentInitializer, gates),
+        recurrentKernel: parameter('recurrent', [hidden, columns], options.recurrentInitializer, gates),
         ...(useBias ? { bias: description.bias?.(bias) ?? bias } : {}),
         ...(useBias && resetAfter ? { recurrentBias: bias } : {}),
+        ...(variants?.peepholes
+          ? { peephole: parameter('recurrent', [gates - 1, units], variants.peepholeInitializer) }
+          : {}),
+        ...(variants?.projection
+          ? { projection: parameter('projection', [units, hidden], variants.projectionInitializer) }
+          : {}),
+        ...(learned ? learnedParameters(ownStates) : {}),
       };
     },
-    states: () => (lstm ? { hidden: [units], cell: [units] } : { hidden: [units] }),
+    states: () => (learned ? { ...ownStates, ...begunState } : ownStates),
     apply: (context) => {
-      const { kernel, recurrentKernel, bias, recurrentBias } = context.parameters;
-      return withRows(context, dropped(context, context.input, 'dropout'), ({ input, states }) => {
+      const { kernel, recurrentKernel, bias, recurrentBias, peephole, projection } = context.parameters;
+      const undropped = context.input;
+      const batch = undropped.shape[1]!;
+      const maskOf = (rate: string, features: number) => dropoutMask(context, rate, [batch, features]);
+      const seen = maskedSequence(
+        dropped(context, undropped, 'dropout'),
+        options.variationalDropout && maskOf('variationalDropout.input', undropped.shape[2]!),
+      );
+      return withRows(context, seen, ({ input, states }) => {
+        const time = input.shape[0]!;
+        const initial = learned ? startingStates(context, states, ownStates, batch) : states;
+        const keep = (of: 'hidden' | 'cell', columns: number) =>
+          zoneoutKeep(context, options.zoneout?.[of], `zoneout.${of}`, [time, batch, columns]);
         const { output, finalHidden, finalCell } = recurrent({
-          cell,
-          input,
+          ...{ cell, input, bias, recurrentBias, peephole, projection, resetAfter },
+          ...{ coupled: variants?.coupled, cellClip: variants?.cellClip },
           kernel: dropped(context, kernel!, 'dropConnect'),
           recurrentKernel: dropped(context, recurrentKernel!, 'recurrentDropConnect'),
-          bias,
-          recurrentBias,
-          initialHidden: states.hidden,
-          initialCell: states.cell,
-          resetAfter,
+          initialHidden: initial.hidden,
+          initialCell: initial.cell,
+          recurrentMask: maskOf('recurrentDropout', hidden),
+          hiddenKeep: keep('hidden', hidden),
+          cellKeep: keep('cell', units),
           gateActivation: description.gateActivation,
           activation: description.activation,
+          outputActivation: variants?.outputActivation,
           training: context.training,
         });
-        const finals = { hidden: finalHidden, ...(finalCell ? { cell: finalCell } : {}) };
-        return { output, states: finals, last: finalHidden };
+        const outputMask = options.variationalDropout && maskOf('variationalDropout.output', hidden);
+        return {
+          output: maskedSequence(output, outputMask),
+          states: { hidden: finalHidden, ...(finalCell ? { cell: finalCell } : {}), ...(learned ? begun(batch) : {}) },
+          last: outputMask ? map((h, m) => h.mul(m), finalHidden, outputMask) : finalHidden,
+        };
       });
     },
   };
@@ -97,9 +149,9 @@ export function recurrentLayer(description: Description): Layer {
 
 const width = (input: Signal): number => (input.kind === 'ids' ? input.vocabulary : input.features);
 
-function checkInput(input: Signal, dropout: Rate): void {
+function checkInput(input: Signal, dropouts: readonly Rate[]): void {
   if (!input.sequence) throw new MnemeError('invalid-shape', `expected a sequence, got ${printSignal(input)}.`);
-  if (input.kind === 'ids' && dropout !== 0) {
+  if (input.kind === 'ids' && dropouts.some((rate) => rate !== 0)) {
     throw new MnemeError('invalid-shape', 'ids cannot be dropped: put layers.embedding or layers.oneHot before it.');
   }
 }

@@ -15,7 +15,8 @@ export type SimpleRnnOptions = v.InferInput<typeof schema>;
  * Parameters: `kernel [features, units]`, `recurrentKernel [units, units]`, `bias [units]`. State:
  * `hidden [batch, units]`.
  *
- * @param options `units`; `activation`: default 'tanh'; `dropout`, `dropConnect`, `recurrentDropConnect`,
+ * @param options `units`; `activation`: default 'tanh'; `dropout`, `variationalDropout`, `recurrentDropout`, `zoneout` (its `hidden`), `dropConnect`,
+ *   `recurrentDropConnect`, `initialStates`,
  *   `useBias`, `kernelInitializer`, `recurrentInitializer`, `biasInitializer`: as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
  * @example
