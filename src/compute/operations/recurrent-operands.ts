@@ -153,7 +153,7 @@ export function recurrentWords(attributes: object): number[] {
   const { cell, resetAfter, coupled, cellClip, ...activations } = recurrentAttributes(attributes);
   return [
     { simple: 0, lstm: 1, gru: 2 }[cell],
-    Number(resetAfter) + 2 * Number(coupled),
+    Number(cell === 'gru' && resetAfter) + 2 * Number(coupled),
     floatBits(cellClip),
     ...activationWords(activations.gateActivation),
     ...activationWords(activations.candidateActivation),
