@@ -3,6 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as path } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { gradients } from '../../src/compute/gradients.js';
+import type { Value } from '../../src/compute/graph.js';
+import { reduceSum } from '../../src/compute/operations/index.js';
+import type { Tensor } from '../../src/compute/tensor.js';
 import {
   arrays,
   type Batches,
@@ -24,6 +28,8 @@ import {
   updaters,
 } from '../../src/index.js';
 import { refusal } from '../compute/engine/engines.js';
+import { noise } from '../gradients/finite-differences.js';
+import { evaluateGraph } from './evaluate-graph.js';
 
 /** The light gated recurrent unit (Ravanelli et al. 2018) with tanh. */
 const lightCell = cell('light', {
@@ -114,6 +120,56 @@ test('ids are taken as if one-hot, and rows go on from the states they are given
   }
   const last = [...whole.data.slice(14, 21), ...whole.data.slice(35, 42)];
   for (const [index, value] of steps[2]!.entries()) expect(value).toBeCloseTo(last[index]!, 6);
+});
+
+test('rows of unequal lengths end where they end alone, and what lies behind them, NaN included, reaches nothing', async () => {
+  const engine = createReferenceEngine({ precision: 'f64' });
+  const layer = layers.scan({ cell: lstmCell, units: 2 });
+  const parameters = { kernel: noise([2, 8], 1), recurrentKernel: noise([2, 8], 2), bias: noise([8], 3) };
+  const forward = (x: Tensor, lengths?: Tensor) =>
+    evaluateGraph(
+      engine,
+      { x, ...(lengths ? { lengths } : {}), ...parameters },
+      ({ x: input, lengths: of, ...rest }) => {
+        const { output, states, last } = layer.apply(
+          {
+            input: input!,
+            parameters: rest as Record<string, Value>,
+            states: {},
+            training: true,
+            ...(of ? { lengths: of } : {}),
+            random: () => input!,
+            rate: () => 0,
+          },
+          { kind: 'vectors', features: 2, sequence: true },
+        );
+        const [dKernel] = gradients(reduceSum(last!, { axis: 'all', expression: (y) => y.square() }), [rest.kernel!]);
+        return { output, hidden: states.hidden!, cell: states.cell!, last: last!, dKernel: dKernel! };
+      },
+    );
+  const x = noise([3, 3, 2], 4);
+  const lengths = [3, 1, 0];
+  const padded = Float64Array.from(x.data, (value, index) => {
+    const [step, row] = [Math.floor(index / 6), Math.floor(index / 2) % 3];
+    return step < lengths[row]! ? value : Number.NaN;
+  });
+  const together = await forward(tensor(padded, [3, 3, 2]), tensor(Int32Array.from(lengths), [3]));
+  const total = new Float64Array(16);
+  for (const [row, length] of lengths.entries()) {
+    const own = [...together.last!.data.slice(2 * row, 2 * row + 2)];
+    if (length === 0) {
+      expect(own).toEqual([0, 0]);
+      continue;
+    }
+    const steps = Array.from({ length }, (_, step) => [...x.data.slice(6 * step + 2 * row, 6 * step + 2 * row + 2)]);
+    const alone = await forward(tensor(Float64Array.from(steps.flat()), [length, 1, 2]));
+    for (const name of ['hidden', 'cell', 'last'] as const) {
+      expect([...together[name]!.data.slice(2 * row, 2 * row + 2)]).toEqual([...alone[name]!.data]);
+    }
+    for (const [index, value] of alone.dKernel!.data.entries()) total[index]! += value;
+  }
+  // The same terms in another order.
+  for (const [index, value] of together.dKernel!.data.entries()) expect(value).toBeCloseTo(total[index]!, 12);
 });
 
 describe('in a model file', () => {
