@@ -55,10 +55,18 @@ export function pullback(outputs: readonly Value[], upstream: readonly Value[], 
   return wrt.map((value) => flowing.get(value) ?? []);
 }
 
-/** The sum of the terms, undefined where there are none. */
+/** The sum of the terms, undefined where there are none. Many are added to it a few at a time, so that few are there at once. */
 export function sumOf(terms: readonly Value[]): Value | undefined {
-  return terms.length < 2 ? terms[0] : map((...each) => each.reduce((sum, term) => sum.add(term)), ...terms);
+  const add = (few: readonly Value[]) => map((...each) => each.reduce((sum, term) => sum.add(term)), ...few);
+  let sum = terms.length < 2 ? terms[0] : add(terms.slice(0, mostTerms));
+  for (let from = mostTerms; sum && from < terms.length; from += mostTerms - 1) {
+    sum = add([sum, ...terms.slice(from, from + mostTerms - 1)]);
+  }
+  return sum;
 }
+
+/** As many arrays as one instruction reads. */
+const mostTerms = 16;
 
 /** The nodes on the way from the values to the outputs. */
 function nodesBetween(outputs: readonly Value[], wrt: readonly Value[]): Set<Node> {

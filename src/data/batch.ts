@@ -5,8 +5,8 @@ import type { Vocabulary } from './vocabulary.js';
 
 export interface Batch {
   /**
-   * `[batch, time]` i32 ids, or `[batch, time, features]` f32. All of it must be finite, whatever the mask of the targets
-   * leaves out: a NaN in padding would go through the layers.
+   * `[batch, time]` i32 ids, or `[batch, time, features]` f32. All of it must be finite but for what lies behind the
+   * `lengths`, whatever the mask of the targets leaves out.
    */
   readonly inputs: Tensor;
   /** `[batch, time]` ids, `[batch, time, features]`, or `[batch]` / `[batch, features]` for one target a row. */
@@ -16,8 +16,26 @@ export interface Batch {
    * anything, NaN and ids outside of the vocabulary included. Absent: all count alike.
    */
   readonly mask?: Tensor | undefined;
+  /**
+   * Steps of each row that are there, `[batch]` i32, 0 to time. What lies behind them may hold anything, NaN and ids outside
+   * of the vocabulary included: recurrent layers do not go there, a state is the one after the row's own last step, and
+   * targets there do not count, whatever the mask says. Of a row of length 0 no target counts, also where it has only one,
+   * and its state stays. Absent: all rows have all steps.
+   */
+  readonly lengths?: Tensor | undefined;
+  /**
+   * 1 for the steps in which a row lives, 0 for holes, `[batch, time]`. In a hole the inputs may hold anything; recurrent
+   * states stay as they are, and a layer's output is the one before. Where there is no `mask`, targets in holes do not count,
+   * nor does the one target of a row that is nothing but holes. Absent: no holes.
+   */
+  readonly inputMask?: Tensor | undefined;
   /** True when each row goes on where the same row of the batch before ended: recurrent state is carried over. */
   readonly continues: boolean;
+  /**
+   * Where the batch continues: 1 for a row that starts from zero states nevertheless, because a document ended there and
+   * another begins; 0 for one that goes on. `[batch]`. Absent: all go on.
+   */
+  readonly reset?: Tensor | undefined;
 }
 
 /** A pass over data: can be iterated again and again, each time anew. */

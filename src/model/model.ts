@@ -69,10 +69,13 @@ export class Model {
    *
    * @param inputs ids `[batch, time]` (i32) or vectors `[batch, time, features]`; without the axis of time for a model
    *   that reads no sequences
-   * @param options `batch`: rows computed at once, default 256; the result does not depend on it
+   * @param options
+   * - `batch`: rows computed at once, default 256; the result does not depend on it
+   * - `lengths`: steps of each row that are there, `[batch]`, 0 to time; what lies behind them in the inputs may be anything,
+   *   and is 0 in the result. Default: all
    * @returns `[batch, time, features]`, or `[batch, features]` where the model ends in `lastStep` or reads no sequences:
    *   what the last layer gives, which are logits unless that is a softmax
-   * @throws {MnemeError} `invalid-shape`, `out-of-range` (which id, where), `invalid-argument`, `disposed`
+   * @throws {MnemeError} `invalid-shape`, `out-of-range` (which id or length, where), `invalid-argument`, `disposed`
    * @example
    * const scores = await model.predict(tensor(new Float32Array(60), [1, 60, 1]));
    */

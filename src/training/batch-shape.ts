@@ -1,10 +1,13 @@
 /** What of a batch its program depends on, and whether the batch fits the network and the loss. */
 import { type Dtype, dtypeOf, printShape, type Shape, sameShape, type Tensor } from '../compute/tensor.js';
-import { type Batch, checkMask } from '../data/batch.js';
+import { checkMask } from '../data/batch.js';
+import { checkFlags, checkLengths } from '../data/lengths.js';
 import { MnemeError } from '../errors.js';
 import type { Signal } from '../network/layers/layer.js';
 import type { Loss } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
+import type { TracePart } from '../network/trace.js';
+import type { Chunk } from './chunks.js';
 
 export interface BatchShape {
   readonly batch: number;
@@ -13,6 +16,15 @@ export interface BatchShape {
   readonly initialStates: 'stored' | 'zero';
   /** Whether its targets have weights. */
   readonly masked: boolean;
+  /** Whether its rows have lengths. */
+  readonly lengths: boolean;
+  /** Whether its rows have holes. */
+  readonly inputMask: boolean;
+  /** Whether some of its rows may start from zero though it continues. */
+  readonly reset: boolean;
+  /** Where its time is computed in parts, and after how many of them the states are taken that are carried on. */
+  readonly parts?: readonly TracePart[] | undefined;
+  readonly carry?: number | undefined;
   readonly targets: {
     readonly shape: Shape;
     readonly dtype: 'f32' | 'i32';
@@ -23,12 +35,12 @@ export interface BatchShape {
 }
 
 /**
- * @throws {MnemeError} `invalid-shape` or `invalid-argument`: which layer or loss, expected and got
+ * @throws {MnemeError} `invalid-shape`, `invalid-argument`: which layer or loss, expected and got; `out-of-range`: which length
  */
 export function batchShape(
   network: NetworkContract,
   loss: Loss,
-  { inputs, targets, mask }: Batch,
+  { inputs, targets, mask, lengths, inputMask, reset, parts, carry }: Chunk,
 ): Omit<BatchShape, 'initialStates'> {
   const signal = network.inputSignal;
   const [batch = 0, time] = inputs.shape;
@@ -43,13 +55,36 @@ export function batchShape(
       `${reader} reads ${expected}, got inputs ${describeTensor(inputs)}.`,
     );
   }
+  if (lengths) {
+    if (steps === undefined) {
+      throw new MnemeError('invalid-argument', `A batch: it has lengths, but ${reader} reads no sequences.`);
+    }
+    checkLengths('A batch', lengths, batch, steps);
+  }
+  if (inputMask) {
+    if (steps === undefined) {
+      throw new MnemeError('invalid-argument', `A batch: it has an input mask, but ${reader} reads no sequences.`);
+    }
+    checkFlags('A batch: the input mask', inputMask, [batch, steps]);
+  }
+  if (reset) checkFlags('A batch: reset', reset, [batch], ' Where a row ends within a batch, cut the batch there.');
   const shape = targetShape(network, loss, targets, batch, steps);
   if (mask) {
     checkMask('A batch', mask, shape.shape.slice(0, shape.sequence ? 2 : 1));
     if (dtypeOf(mask.data) === 'i32')
       throw new MnemeError('invalid-argument', 'A batch: the mask must be f32, got i32.');
   }
-  return { batch, time: steps, targets: shape, masked: mask !== undefined };
+  return {
+    batch,
+    time: steps,
+    targets: shape,
+    masked: mask !== undefined || lengths !== undefined || inputMask !== undefined,
+    inputMask: inputMask !== undefined,
+    lengths: lengths !== undefined,
+    reset: reset !== undefined,
+    ...(parts ? { parts } : {}),
+    ...(carry === undefined ? {} : { carry }),
+  };
 }
 
 function targetShape(

@@ -1,6 +1,7 @@
 /** The loss of a network on data that it does not learn from. */
 import * as v from 'valibot';
 import type { Batches } from '../data/batch.js';
+import { withoutPadding } from '../data/lengths.js';
 import { MnemeError } from '../errors.js';
 import { type Loss, lossWeight } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
@@ -58,6 +59,7 @@ export async function evaluate(
       checkBatch(batch);
       const position = ++number;
       const given = batchShape(network, loss, batch);
+      const counted = withoutPadding(batch, given.targets);
       const { memory: state, initialStates } = states.prepare(given.batch, batch);
       const shape = { ...given, initialStates };
       const program = network.program(`${name}/${JSON.stringify(shape)}`, () => evaluationStep(network, loss, shape));
@@ -65,14 +67,15 @@ export async function evaluate(
         const outputs = await network.stream.submit({
           program,
           memories: { parameters: network.memory, state },
-          inputs: inputsFor(network.engine, program, portsOf(batch, loss)),
+          inputs: inputsFor(network.engine, program, portsOf(counted, loss)),
         });
         const value = outputs.loss!.data[0]!;
         if (!Number.isFinite(value)) {
-          const cause = strangeData(batch) ?? 'the data is finite, but the network does not give finite numbers for it';
+          const cause =
+            strangeData(counted) ?? 'the data is finite, but the network does not give finite numbers for it';
           throw new MnemeError('not-finite', `evaluate: the loss of batch ${position} is ${value}: ${cause}.`);
         }
-        return { loss: value, weight: lossWeight(loss, batch) };
+        return { loss: value, weight: lossWeight(loss, counted) };
       };
       take(await queue.add(run()));
     }

@@ -6,10 +6,10 @@ import type { NetworkContract } from '../network/network.js';
 import type { BatchShape } from './batch-shape.js';
 import { lossOf } from './train-step.js';
 
-/** Ports: `input`, `targets`. Output: `loss`. */
+/** Ports: `input`, `targets`, `mask` and `lengths` where there are such. Output: `loss`. */
 export function evaluationStep(network: NetworkContract, loss: Loss, shape: BatchShape): Program {
-  const { batch, time, initialStates } = shape;
-  const trace = network.trace({ batch, time, training: false, initialStates });
+  const { batch, time, lengths, inputMask, reset, initialStates } = shape;
+  const trace = network.trace({ batch, time, lengths, inputMask, reset, training: false, initialStates });
   return compile({
     name: `evaluation step  batch ${batch}${time === undefined ? '' : `, time ${time}`}`,
     outputs: { loss: lossOf(loss, trace.output, shape) },

@@ -1,7 +1,7 @@
 /** A pass over the data in the pieces that steps are made of, from any place in it on. */
-import type { Batch, Batches } from '../data/batch.js';
+import type { Batches } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
-import { chunkCount, chunksOf } from './chunks.js';
+import { type Chunk, chunkCount, chunksOf, type Truncation } from './chunks.js';
 import { checkBatch } from './trainable.js';
 
 /** A place in a pass: batches from 0, and chunks of the batch where truncation cuts it. */
@@ -11,7 +11,7 @@ export interface Place {
 }
 
 export interface Piece {
-  readonly piece: Batch;
+  readonly piece: Chunk;
   readonly place: Place;
   /** The place behind it. */
   readonly next: Place;
@@ -26,7 +26,7 @@ export interface Piece {
 export function* piecesOf(
   batches: Batches,
   epoch: number,
-  truncation: number | undefined,
+  truncation: Truncation | undefined,
   from: Place,
 ): Generator<Piece> {
   let number = 0;

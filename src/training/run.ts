@@ -1,5 +1,6 @@
 /** One fit: passes over the data, their records, and where it stands. */
-import type { Batch, Batches } from '../data/batch.js';
+import type { Batches } from '../data/batch.js';
+import { countingMask, extentOf, within } from '../data/lengths.js';
 import { describeLayers } from '../formats/model-description.js';
 import { type Loss, lossWeight } from '../network/losses/loss.js';
 import type { NetworkContract } from '../network/network.js';
@@ -7,6 +8,7 @@ import { BestWeights } from './best-weights.js';
 import { plain } from './checkpoint-agreement.js';
 import type { CheckpointSettings } from './checkpoint-options.js';
 import { Checkpoints } from './checkpoints.js';
+import type { Chunk, Truncation } from './chunks.js';
 import { evaluate } from './evaluate.js';
 import { FitState } from './fit-state.js';
 import {
@@ -26,7 +28,7 @@ export interface Training {
   readonly network: NetworkContract;
   readonly loss: Loss;
   readonly stepper: Stepper;
-  readonly truncation: number | undefined;
+  readonly truncation: Truncation | undefined;
   /** The trainer's options: what is plain data in them must be the same when training goes on from a checkpoint. */
   readonly options: object;
   /** What the model is saved with. */
@@ -164,14 +166,22 @@ export class Run {
   }
 
   async #step(
-    batch: Batch,
+    batch: Chunk,
     epoch: number,
     fraction: number,
     { steps, tokens }: { readonly steps: number; readonly tokens: number },
   ): Promise<Step> {
-    const { stepper, loss } = this.#training;
+    const { network, stepper, loss } = this.#training;
     const result = await stepper.submit(batch, { epoch, fraction, losses: this.#state.losses });
-    return { ...result, step: steps, epoch: epoch + 1, tokens, fraction, weight: lossWeight(loss, batch) };
+    const mask = countingMask(batch, network.outputSignal);
+    return {
+      ...result,
+      step: steps,
+      epoch: epoch + 1,
+      tokens,
+      fraction,
+      weight: lossWeight(loss, { targets: batch.targets, mask }),
+    };
   }
 
   async #record(epoch: number, complete: boolean): Promise<void> {
@@ -209,6 +219,9 @@ export class Run {
   }
 }
 
-function targetCount(network: NetworkContract, { inputs }: Batch): number {
-  return network.outputSignal.sequence ? inputs.shape[0]! * inputs.shape[1]! : inputs.shape[0]!;
+/** The targets that a piece brings; of overlapping ones, those that were not there before. */
+function targetCount(network: NetworkContract, { inputs, lengths, history = 0 }: Chunk): number {
+  const [rows, time] = inputs.shape as [number, number];
+  if (!network.outputSignal.sequence) return rows;
+  return lengths ? extentOf(lengths).total - extentOf(within(lengths, 0, history)).total : rows * (time - history);
 }

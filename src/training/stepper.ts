@@ -1,13 +1,14 @@
 /** Runs training steps of one network, in order, and keeps what goes from step to step. */
 import type { Memory } from '../compute/engine/engine.js';
 import type { NumericArray } from '../compute/tensor.js';
-import type { Batch } from '../data/batch.js';
+import { withoutPadding } from '../data/lengths.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import { rateAt } from '../network/rates.js';
 import type { Progress, Schedule } from '../network/schedules.js';
 import { timesAveraged } from '../network/weight-averaging.js';
 import { batchShape } from './batch-shape.js';
+import type { Chunk } from './chunks.js';
 import { diagnose, type Suspect } from './diagnosis.js';
 import { inputsFor, portsOf, reals } from './engine-numbers.js';
 import { trustedPort } from './proof.js';
@@ -77,7 +78,7 @@ export class Stepper {
    * @throws (rejects) `not-finite` with the cause, `invalid-shape`, `invalid-argument`, `out-of-range`; the model is
    *   then as it was after the last step that succeeded. `aborted`: a step before this one failed
    */
-  async submit(batch: Batch, position: Position): Promise<StepResult> {
+  async submit(batch: Chunk, position: Position): Promise<StepResult> {
     if (this.#failed) throw behindFailure();
     this.#checkWorking();
     try {
@@ -176,7 +177,7 @@ export class Stepper {
     this.#states.dispose();
   }
 
-  async #run(batch: Batch, position: Position): Promise<StepResult> {
+  async #run(batch: Chunk, position: Position): Promise<StepResult> {
     const { engine, stream, memory: parameters } = this.#network;
     const { updater } = this.#rule;
     const sequence = this.#completed + this.#queued;
@@ -185,6 +186,7 @@ export class Stepper {
     const progress = { ...position, iteration: update };
     const factor = this.#schedule(progress);
     const given = batchShape(this.#network, this.#rule.loss, batch);
+    const counted = withoutPadding(batch, given.targets);
     const { memory: state, initialStates } = this.#states.prepare(given.batch, batch);
     const shape = { ...given, initialStates };
     const program = this.#network.program(`${this.#name}/${kind}/${JSON.stringify(shape)}`, () =>
@@ -192,7 +194,7 @@ export class Stepper {
     );
     const memories = { parameters, updater: this.#updaterMemory(), state };
     const ports = {
-      ...portsOf(batch, this.#rule.loss),
+      ...portsOf(counted, this.#rule.loss),
       sequence: reals(engine, [sequence % sequenceModulus]),
       ...this.#numbers(ruleScalars(this.#rule, sequence, progress, factor)),
       ...this.#numbers(ratesAt(this.#network.scheduledRates, progress)),
@@ -210,7 +212,7 @@ export class Stepper {
       if (outputs.finite!.data[0] === 0) {
         if (this.#failed) throw behindFailure();
         this.#failed = true;
-        const suspect: Suspect = { batch, shape, step: sequence + 1, memories, ports };
+        const suspect: Suspect = { batch: counted, shape, step: sequence + 1, memories, ports };
         throw await diagnose(this.#network, this.#rule, suspect, this.#name);
       }
       this.#completed += 1;

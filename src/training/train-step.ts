@@ -32,6 +32,11 @@ export function differentiated(network: NetworkContract, rule: TrainingRule, sha
   const trace = network.trace({
     batch: shape.batch,
     time: shape.time,
+    lengths: shape.lengths,
+    inputMask: shape.inputMask,
+    reset: shape.reset,
+    parts: shape.parts,
+    carry: shape.carry,
     training: true,
     initialStates: shape.initialStates,
     step: stored('updater', draws, [1], 'i32', 'draws'),
@@ -56,7 +61,7 @@ export function lossOf(loss: Loss, output: Value, { targets, masked }: BatchShap
 }
 
 /**
- * Ports: `input`, `targets`, `sequence` (the number of steps that took effect before this one), the updater's scalars
+ * Ports: `input`, `targets`, `mask` and `lengths` where there are such, `sequence` (the number of steps that took effect before this one), the updater's scalars
  * and those of `ruleScalars`. Outputs: `loss`, `gradientNorm` (before clipping), `finite`.
  */
 export function trainStep(

@@ -31,11 +31,13 @@ export function checkBatches(batches: Batches, where: string): void {
   );
 }
 
-/** @throws {MnemeError} `invalid-argument` unless inputs and targets are tensors, and the mask where there is one */
+const optional = ['mask', 'lengths', 'inputMask', 'reset'] as const;
+
+/** @throws {MnemeError} `invalid-argument` unless inputs and targets are tensors, and masks, lengths and reset where there are such */
 export function checkBatch(batch: Batch): void {
-  for (const name of ['inputs', 'targets', 'mask'] as const) {
+  for (const name of ['inputs', 'targets', ...optional] as const) {
     const value = batch?.[name];
-    if (name === 'mask' && value === undefined) continue;
+    if (value === undefined && optional.some((other) => other === name)) continue;
     if (isTensor(value)) continue;
     throw new MnemeError(
       'invalid-argument',

@@ -5,8 +5,9 @@ import type { Batch, Batches } from '../data/batch.js';
 import { MnemeError } from '../errors.js';
 import type { NetworkContract } from '../network/network.js';
 import type { Progress, Schedule } from '../network/schedules.js';
-import { parseOptions, wholeNumber } from '../options.js';
+import { parseOptions } from '../options.js';
 import { readAll, withTrained, writeAll } from './averages.js';
+import { type Truncation, truncationOption } from './chunks.js';
 import { type FitOptions, runFit } from './fit.js';
 import type { History } from './listener.js';
 import { ruleEntries, type TrainingRule, trainingRule } from './rule.js';
@@ -16,7 +17,7 @@ import { checkBatch, checkBatches, networkOf, type Trainable } from './trainable
 const schema = v.strictObject({
   ...ruleEntries,
   schedule: v.optional(v.custom<Schedule>((value) => typeof value === 'function', 'a schedule')),
-  truncation: v.optional(wholeNumber(1)),
+  truncation: v.optional(truncationOption),
 });
 export type TrainerOptions = v.InferInput<typeof schema>;
 
@@ -40,7 +41,10 @@ export type TrainerOptions = v.InferInput<typeof schema>;
  * - `schedule`: factor of the learning rate over time, default `schedules.constant()`
  * - `truncation`: the gradient flows back over that many steps at most (truncated backpropagation through time,
  *   Williams and Peng 1990): longer sequences are cut, with one update a piece, the state carried over and not
- *   differentiated through. Default: whole sequences
+ *   differentiated through. `{ forward, backward }`: an update every `forward` steps, with the gradient flowing back over
+ *   `backward` of them (DL4J's tBPTTForwardLength and tBPTTBackwardLength). Where that is more, steps before are computed
+ *   again; where it is less, recurrent layers learn from the last `backward` steps of each piece only, and what comes after
+ *   them from all. Default: whole sequences
  * @throws {MnemeError} `invalid-option`, also for a layer that there is not; `invalid-argument` if it is neither a model nor a network
  * @example
  * const trainer = createTrainer(model, {
@@ -58,7 +62,7 @@ export class Trainer {
   readonly network: NetworkContract;
   readonly #subject: NetworkContract | Trainable;
   readonly #rule: TrainingRule;
-  readonly #truncation: number | undefined;
+  readonly #truncation: Truncation | undefined;
   readonly #options: TrainerOptions;
   readonly #stepper: Stepper;
   #single = 0;
@@ -72,6 +76,13 @@ export class Trainer {
       throw new MnemeError(
         'invalid-option',
         `createTrainer: option 'truncation' needs a target at every step, but layer ${this.network.layerNames.at(-1)} gives one output a sequence: leave it out.`,
+      );
+    }
+    const looking = this.network.layers.findIndex((layer) => layer.wholeSequences);
+    if (truncation && truncation.forward !== truncation.backward && looking >= 0) {
+      throw new MnemeError(
+        'invalid-option',
+        `createTrainer: option 'truncation' has other steps forward than backward, but layer ${this.network.layerNames[looking]} reads sequences from their ends: give one number for both.`,
       );
     }
     this.#options = options;

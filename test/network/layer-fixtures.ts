@@ -17,6 +17,8 @@ export interface LayerCase {
   readonly states: Tensors;
   /** Steps of each row, `[batch]`; absent: all. */
   readonly lengths?: Tensor | undefined;
+  /** 1 where a row lives, `[batch, time]`; absent: everywhere. */
+  readonly mask?: Tensor | undefined;
   /** Incoming gradients: `output` in the layout of the output (`[batch, time, features]`), and states by name. */
   readonly incoming: Tensors;
 }
@@ -24,13 +26,14 @@ export interface LayerCase {
 /** `output` (`[batch, time, features]`), `0/hidden` (final), `gradient of x`, `gradient of 0/kernel`, ... */
 export function runLayers(
   engine: Engine,
-  { layers, signal, x, parameters, states, incoming, lengths }: LayerCase,
+  { layers, signal, x, parameters, states, incoming, lengths, mask }: LayerCase,
 ): Promise<Tensors> {
   const prefixed = (prefix: string, tensors: Tensors) =>
     Object.fromEntries(Object.entries(tensors).map(([name, value]) => [`${prefix} ${name}`, value]));
   const given = {
     x,
     ...(lengths ? { lengths } : {}),
+    ...(mask ? { mask } : {}),
     ...prefixed('parameter', parameters),
     ...prefixed('state', states),
     ...prefixed('incoming', incoming),
@@ -54,6 +57,7 @@ export function runLayers(
           states: of('state', states, index),
           training: true,
           lengths: ports.lengths,
+          mask: ports.mask && swapLeading(ports.mask),
           last,
           rate: () => 0,
           random: () => {

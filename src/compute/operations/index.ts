@@ -23,6 +23,7 @@ import { sortRowsOperation } from './sort-rows.js';
 import { transposeOperation } from './transpose.js';
 
 export { concatenate } from './concatenate.js';
+export { detach } from './detach.js';
 export { filled } from './elementwise.js';
 export { embedding } from './embedding.js';
 export { finite } from './finite.js';
@@ -34,6 +35,7 @@ export { type NormalizedRecurrentOptions, normalizedRecurrent } from './normaliz
 export { oneHot } from './one-hot.js';
 export { type PermuteRowsOptions, permuteRows } from './permute-rows.js';
 export { type RandomOptions, random } from './random.js';
+export { recomputed } from './recomputed.js';
 export { type CellActivation, type RecurrentOptions, type RecurrentResult, recurrent } from './recurrent.js';
 export { type ReduceOptions, reduceMaximum, reduceSum } from './reduce.js';
 export { reverseSequence } from './reverse-sequence.js';

@@ -71,10 +71,12 @@ export function bidirectional(layer: Layer, options: BidirectionalOptions = {}):
 }
 
 /** What a direction is given: its own parameters, states and rates. */
-function part({ last: _, ...context }: LayerContext, direction: string, input: Value): LayerContext {
+function part({ last: _, ...context }: LayerContext, direction: 'forward' | 'backward', input: Value): LayerContext {
+  const { mask, lengths } = context;
   return {
     ...context,
     input,
+    ...(mask && direction === 'backward' ? { mask: backwards(mask, lengths) } : {}),
     parameters: ownOf(direction, context.parameters),
     states: ownOf(direction, context.states),
     rate: (name) => context.rate(`${direction}/${name}`),

@@ -29,7 +29,7 @@ export type GruOptions = v.InferInput<typeof schema>;
  * - `activation`: default 'tanh'; `gateActivation`: default 'sigmoid'
  * - `resetAfter`: whether the reset gate acts after the recurrent product; default true
  * - `dropout`, `variationalDropout`, `recurrentDropout`, `zoneout` (its `hidden`), `dropConnect`,
- *   `recurrentDropConnect`, `initialStates`, `useBias`, `kernelInitializer`, `recurrentInitializer`,
+ *   `recurrentDropConnect`, `initialStates`, `useBias`, `recompute`, `kernelInitializer`, `recurrentInitializer`,
  *   `biasInitializer` (of both biases): as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
  * @example

@@ -33,6 +33,11 @@ export interface LayerContext {
    * nobody and gets no gradient.
    */
   readonly lengths?: Value | undefined;
+  /**
+   * 1 in the steps in which a row lives, 0 in holes and behind its end, `[time, batch]`; absent where there are no holes. In a
+   * hole recurrent states stay as they are, and the output is the one before it.
+   */
+  readonly mask?: Value | undefined;
   /** The `last` of the layer before, where it gave one. */
   readonly last?: Value | undefined;
   /**

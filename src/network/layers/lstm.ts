@@ -66,6 +66,8 @@ export type LstmOptions = v.InferInput<typeof schemas.lstm>;
  *   minus it (Wan et al. 2013; Merity, Keskar and Socher 2017 for the recurrent one). At least 0 and below 1, default 0. DL4J's
  *   `DropConnect(p)` takes the probability to keep for both, and divides by nothing
  * - `useBias`: default true
+ * - `recompute`: whether training keeps, of T steps, only the states at every √T-th and computes what lies between again when
+ *   gradients are taken (Chen et al. 2016): less memory for one more pass forward. Default false
  * - `kernelInitializer`: default 'xavierUniform'; `recurrentInitializer`: default 'orthogonal', both gate by gate;
  *   `biasInitializer`: default 'zeros', before `forgetBias` is set; a bias that is given keeps its own
  * - `initialStates`: 'zeros' (default), or 'learned': parameters `initialHidden` and `initialCell`, which start as zeros, of the

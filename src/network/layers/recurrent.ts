@@ -10,8 +10,9 @@ import type { Rate } from '../rates.js';
 import { dropoutRate, dropped } from './dropout.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
 import { begun, begunState, learnedParameters, startingStates } from './learned-states.js';
-import { withRows } from './living-rows.js';
+import { keptWhole, withRows } from './living-rows.js';
 import { parameter } from './parameter.js';
+import { recurrentInPieces } from './recomputation.js';
 import {
   dropoutMask,
   maskedSequence,
@@ -26,6 +27,7 @@ export const recurrentEntries = {
   units: wholeNumber(1),
   activation: v.optional(activationOption, 'tanh'),
   useBias: v.optional(v.boolean(), true),
+  recompute: v.optional(v.boolean(), false),
   dropout: v.optional(dropoutRate, 0),
   dropConnect: v.optional(dropoutRate, 0),
   recurrentDropConnect: v.optional(dropoutRate, 0),
@@ -56,6 +58,7 @@ interface Description {
   readonly options: Readonly<{
     units: number;
     useBias: boolean;
+    recompute: boolean;
     dropout: Rate;
     dropConnect: Rate;
     recurrentDropConnect: Rate;
@@ -116,12 +119,13 @@ export function recurrentLayer(description: Description): Layer {
         dropped(context, undropped, 'dropout'),
         options.variationalDropout && maskOf('variationalDropout.input', undropped.shape[2]!),
       );
-      return withRows(context, seen, ({ input, states }) => {
+      return withRows(context, seen, ({ input, states, keep: standing }) => {
         const time = input.shape[0]!;
         const initial = learned ? startingStates(context, states, ownStates, batch) : states;
         const keep = (of: 'hidden' | 'cell', columns: number) =>
-          zoneoutKeep(context, options.zoneout?.[of], `zoneout.${of}`, [time, batch, columns]);
-        const { output, finalHidden, finalCell } = recurrent({
+          keptWhole(zoneoutKeep(context, options.zoneout?.[of], `zoneout.${of}`, [time, batch, columns]), standing);
+        const run = options.recompute ? recurrentInPieces : recurrent;
+        const { output, finalHidden, finalCell } = run({
           ...{ cell, input, bias, recurrentBias, peephole, projection, resetAfter },
           ...{ coupled: variants?.coupled, cellClip: variants?.cellClip },
           kernel: dropped(context, kernel!, 'dropConnect'),
@@ -130,7 +134,7 @@ export function recurrentLayer(description: Description): Layer {
           initialCell: initial.cell,
           recurrentMask: maskOf('recurrentDropout', hidden),
           hiddenKeep: keep('hidden', hidden),
-          cellKeep: keep('cell', units),
+          cellKeep: cell === 'lstm' ? keep('cell', units) : undefined,
           gateActivation: description.gateActivation,
           activation: description.activation,
           outputActivation: variants?.outputActivation,

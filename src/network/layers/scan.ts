@@ -1,7 +1,7 @@
 /** A recurrent layer around a cell of the user's own. */
 import * as v from 'valibot';
-import { input as inputPort, reshape, type Value } from '../../compute/graph.js';
-import { filled, oneHot, reverseSequence } from '../../compute/operations/index.js';
+import { input as inputPort, type Value } from '../../compute/graph.js';
+import { filled, oneHot } from '../../compute/operations/index.js';
 import { scan as scanOperation } from '../../compute/scan.js';
 import { type Shape, sameShape } from '../../compute/tensor.js';
 import { MnemeError } from '../../errors.js';
@@ -9,6 +9,7 @@ import { nearestName, parseOptions, wholeNumber } from '../../options.js';
 import { type Cell, type CellOptions, isCell } from '../cell.js';
 import { CellValue } from '../cell-value.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
+import { livingSteps } from './living-rows.js';
 import { parameter } from './parameter.js';
 
 const schema = v.strictObject({
@@ -78,7 +79,7 @@ export function scan(options: ScanOptions): Layer {
       const result = scanOperation({
         sequences: [sequence],
         initial,
-        mask: context.lengths && livingSteps(context.lengths, sequence.shape[0]!),
+        mask: livingSteps(context, sequence.shape[0]!),
         step: ([x], before) => {
           const { output, states: next } = apply(context.parameters, before, x!);
           givenOut = next.indexOf(output);
@@ -96,12 +97,6 @@ export function scan(options: ScanOptions): Layer {
 }
 
 const widthOf = (signal: Signal): number => (signal.kind === 'ids' ? signal.vocabulary : signal.features);
-
-/** `[time, batch]`: 1 in the steps that a row has, 0 behind them. */
-function livingSteps(lengths: Value, time: number): Value {
-  const batch = lengths.shape[0]!;
-  return reshape(reverseSequence(filled(1, [time, batch, 1]), lengths), [time, batch]);
-}
 
 function optionsOf(cell: Cell, given: CellOptions): CellOptions {
   const known = cell.description.options ?? {};

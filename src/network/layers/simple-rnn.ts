@@ -17,7 +17,7 @@ export type SimpleRnnOptions = v.InferInput<typeof schema>;
  *
  * @param options `units`; `activation`: default 'tanh'; `dropout`, `variationalDropout`, `recurrentDropout`, `zoneout` (its `hidden`), `dropConnect`,
  *   `recurrentDropConnect`, `initialStates`,
- *   `useBias`, `kernelInitializer`, `recurrentInitializer`, `biasInitializer`: as in `layers.lstm`
+ *   `useBias`, `recompute`, `kernelInitializer`, `recurrentInitializer`, `biasInitializer`: as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
  * @example
  * layers.simpleRnn({ units: 64, activation: 'relu' });
