@@ -7,6 +7,8 @@ export { constant, type Expression, lerp } from './compute/expression.js';
 export { type Dtype, type NumericArray, type Shape, type Tensor, tensor } from './compute/tensor.js';
 export { type ArraysOptions, arrays } from './data/arrays.js';
 export type { Batch, Batches } from './data/batch.js';
+export type { Examples, MaskedExamples } from './data/generators/examples.js';
+export { generators } from './data/generators/index.js';
 export { openText, type Text, type TextOptions, type TextPart, textFromString } from './data/text.js';
 export type { TextBatchesOptions } from './data/text-batches.js';
 export {
