@@ -5,6 +5,7 @@ import { slice } from './operations/index.js';
 import { type Body, nodesBehind, sliceSource, stateSource } from './scan/body.js';
 import { scanGradient } from './scan/gradient.js';
 import { masked } from './scan/masking.js';
+import { NumberedSources } from './scan/numbered-sources.js';
 import { loopOperation } from './scan/operation.js';
 import type { ScanOptions, ScanResult } from './scan/options.js';
 import { simplified } from './scan/simplification.js';
@@ -32,13 +33,13 @@ export function scan({ mask, ...options }: ScanOptions): ScanResult {
   const { sequences, initial, step } = mask ? masked(options, mask) : options;
   const count = lengthOf(sequences);
   const whole = sequences.map((value) => (value.shape.length === 1 ? reshape(value, [count, 1]) : value));
-  const parts = whole.map((sequence, index) => sliceSource(index, sequence));
+  const sources = new NumberedSources(sliceSource);
+  const parts = whole.map((sequence) => sources.of(sequence));
   const before = initial.map((value, index) => stateSource(index, value));
   const given = step(parts, before);
   checkStates(initial, given.states);
-  const traced = separate([...given.outputs, ...given.states], parts, whole, before);
-  const sources = [...traced.slices, ...before, ...traced.captured];
-  const { values, sourceOf } = simplified(traced.values, sources);
+  const traced = separate([...given.outputs, ...given.states], sources, before);
+  const { values, sourceOf } = simplified(traced.values, [...traced.slices, ...before, ...traced.captured]);
   const outputs = values.slice(0, given.outputs.length);
   const next = values.slice(given.outputs.length);
 

@@ -11,6 +11,7 @@ import { elementCount } from '../tensor.js';
 import { type AfterLoop, afterLoop } from './after-loop.js';
 import { arrivingTerms } from './arriving-terms.js';
 import { type Body, capturedSource, carriedSource, offsetsOf, sliceSource } from './body.js';
+import { NumberedSources } from './numbered-sources.js';
 import { loopOperation } from './operation.js';
 import { rebuild } from './rebuilding.js';
 
@@ -24,8 +25,8 @@ export function scanGradient(
   const { count, slices, states, captured, results, next } = body;
   const terms = arriving.slice(results.length).map((gradient) => arrivingTerms(gradient, count));
   const outside = outsideOf(body, node);
-  const parts = new Numbered(sliceSource);
-  const same = new Numbered(capturedSource);
+  const parts = new NumberedSources(sliceSource);
+  const same = new NumberedSources(capturedSource);
 
   // What flows into a step: into what it gives out, into the sequences of its states, and from the steps after it.
   const kept = states.filter((state) => state.dtype === 'f32');
@@ -117,32 +118,6 @@ export function scanGradient(
       return sumOf([...after, ...(total < 0 ? [] : [ends[kept.length + total]!])]) ?? filled(0, value.shape);
     }),
   ];
-}
-
-/** Sources that are numbered as they are asked for, one for each value. */
-class Numbered {
-  readonly #make: (index: number, value: Value) => Value;
-  readonly #sources = new Map<Value, Value>();
-
-  constructor(make: (index: number, value: Value) => Value) {
-    this.#make = make;
-  }
-
-  of(value: Value): Value {
-    const known = this.#sources.get(value);
-    if (known) return known;
-    const made = this.#make(this.#sources.size, value);
-    this.#sources.set(value, made);
-    return made;
-  }
-
-  get values(): Value[] {
-    return [...this.#sources.keys()];
-  }
-
-  get sources(): Value[] {
-    return [...this.#sources.values()];
-  }
 }
 
 /** The sequences, outside of the loop, of what a step reads or computes; undefined for what is none of either. */

@@ -8,7 +8,8 @@ import { makeNode, type Node, reshape, type Value } from '../graph.js';
 import { mapExpressions } from '../operations/elementwise.js';
 import { embedding, type MatmulOptions, matmul, slice } from '../operations/index.js';
 import { type Shape, sameShape } from '../tensor.js';
-import { capturedSource, nodesBehind, sliceSource } from './body.js';
+import { capturedSource, nodesBehind } from './body.js';
+import { NumberedSources } from './numbered-sources.js';
 
 /** Values of one step, and what of the outside its sources stand for. */
 export interface Traced {
@@ -22,32 +23,14 @@ export interface Traced {
 /** What a node waits for. */
 type Dependence = 'nothing' | 'slices' | 'states';
 
-export function separate(
-  values: readonly Value[],
-  slices: readonly Value[],
-  sequences: readonly Value[],
-  states: readonly Value[],
-): Traced {
-  const { count, dependenceOf } = dependences(values, slices, sequences, states);
-  const found = {
-    slices: new Map<Value, Value>(sequences.map((sequence, index) => [sequence, slices[index]!])),
-    captured: new Map<Value, Value>(),
-  };
-  const sliceOf = (sequence: Value): Value => {
-    const known = found.slices.get(sequence);
-    if (known) return known;
-    const made = sliceSource(found.slices.size, sequence);
-    found.slices.set(sequence, made);
-    return made;
-  };
-  const capture = (value: Value): Value => {
-    const known = found.captured.get(value);
-    if (known) return known;
-    const made = capturedSource(found.captured.size, value);
-    found.captured.set(value, made);
-    return made;
-  };
-  const whole = new Map<Value, Value | undefined>(slices.map((source, index) => [source, sequences[index]!]));
+/** @param slices of the sequences; those that products over all steps make are added */
+export function separate(values: readonly Value[], slices: NumberedSources, states: readonly Value[]): Traced {
+  const count = slices.values[0]!.shape[0]!;
+  const dependenceOf = dependences(values, slices.sources, states);
+  const ofCaptured = new NumberedSources(capturedSource);
+  const whole = new Map<Value, Value | undefined>(
+    slices.sources.map((source, index) => [source, slices.values[index]!]),
+  );
   const overAllSteps = (value: Value): Value | undefined => {
     if (whole.has(value)) return whole.get(value);
     const made = dependenceOf(value) === 'slices' ? overAll(value, count, overAllSteps, dependenceOf) : undefined;
@@ -55,12 +38,12 @@ export function separate(
     return made;
   };
   const nodes = new Map<Node, Node>();
-  const inner = new Map<Value, Value>([...slices, ...states].map((source) => [source, source]));
+  const inner = new Map<Value, Value>([...slices.sources, ...states].map((source) => [source, source]));
   const visit = (value: Value): Value => {
     const known = inner.get(value);
     if (known) return known;
     const made = isProduct(value.node) ? overAllSteps(value) : undefined;
-    const result = dependenceOf(value) === 'nothing' ? capture(value) : made ? sliceOf(made) : rebuilt(value);
+    const result = dependenceOf(value) === 'nothing' ? ofCaptured.of(value) : made ? slices.of(made) : rebuilt(value);
     inner.set(value, result);
     return result;
   };
@@ -74,19 +57,14 @@ export function separate(
   };
   return {
     values: values.map(visit),
-    slices: [...found.slices.values()],
-    sequences: [...found.slices.keys()],
-    captured: [...found.captured.values()],
-    outside: [...found.captured.keys()],
+    slices: slices.sources,
+    sequences: slices.values,
+    captured: ofCaptured.sources,
+    outside: ofCaptured.values,
   };
 }
 
-function dependences(
-  values: readonly Value[],
-  slices: readonly Value[],
-  sequences: readonly Value[],
-  states: readonly Value[],
-) {
+function dependences(values: readonly Value[], slices: readonly Value[], states: readonly Value[]) {
   const known = new Map<Node, Dependence>();
   for (const { node } of slices) known.set(node, 'slices');
   for (const { node } of states) known.set(node, 'states');
@@ -95,7 +73,7 @@ function dependences(
     const read = node.inputs.map((value) => (value ? known.get(value.node)! : 'nothing'));
     known.set(node, read.includes('states') ? 'states' : read.includes('slices') ? 'slices' : 'nothing');
   }
-  return { count: sequences[0]?.shape[0] ?? 1, dependenceOf: ({ node }: Value) => known.get(node)! };
+  return ({ node }: Value): Dependence => known.get(node)!;
 }
 
 /** What is worth being taken out of the loop: many small products become a large one. */

@@ -55,6 +55,20 @@ test('a running sum, after each step and after the last one', async () => {
   expect([...results.last!.data]).toEqual([110, 1100]);
 });
 
+test('one sequence may be given twice', async () => {
+  const x = input('x', [3, 1], 'f32');
+  const { outputs } = scan({
+    sequences: [x, x],
+    initial: [input('start', [1], 'f32')],
+    step: ([a, b], [state]) => {
+      const next = map((p, q, r) => p.mul(10).add(q).add(r), a!, b!, state!);
+      return { outputs: [next], states: [next] };
+    },
+  });
+  const { y } = await run({ y: outputs[0]! }, { x: tensor([1, 2, 3], [3, 1]), start: tensor([0], [1]) });
+  expect([...y!.data]).toEqual([11, 33, 66]);
+});
+
 test('the program is a loop: products that wait for no state lie before it, sums of products after it', () => {
   const x = input('x', [5, 2, 3], 'f32');
   const [w, u] = [stored('parameters', 0, [3, 4], 'f32', 'w'), stored('parameters', 12, [4, 4], 'f32', 'u')];
