@@ -10,7 +10,7 @@ import type { Rate } from '../rates.js';
 import { dropoutRate, dropped } from './dropout.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
 import { begun, begunState, learnedParameters, startingStates } from './learned-states.js';
-import { keptWhole, withRows } from './living-rows.js';
+import { keptWhole, withStandingRows } from './living-rows.js';
 import { parameter } from './parameter.js';
 import { recurrentInPieces } from './recomputation.js';
 import {
@@ -119,7 +119,7 @@ export function recurrentLayer(description: Description): Layer {
         dropped(context, undropped, 'dropout'),
         options.variationalDropout && maskOf('variationalDropout.input', undropped.shape[2]!),
       );
-      return withRows(context, seen, ({ input, states, keep: standing }) => {
+      return withStandingRows(context, seen, ({ input, states, keep: standing }) => {
         const time = input.shape[0]!;
         const initial = learned ? startingStates(context, states, ownStates, batch) : states;
         const keep = (of: 'hidden' | 'cell', columns: number) =>
