@@ -20,7 +20,7 @@ export { type Activation, type AdjustableActivation, activation } from './activa
  *   maximum = 1 })`, `rationalTanh`, `rectifiedTanh`
  * - rectifying: `relu`, `relu6`, `leakyRelu({ slope = 0.01 })`, `thresholdedRelu({ threshold = 1, value = 0 })`,
  *   `elu({ alpha = 1 })`, `selu`, `celu({ alpha = 1 })`
- * - smooth: `softplus({ beta = 1, threshold })`, `squareplus({ b = 4 })`, `sparsePlus`, `gelu`, `geluTanh`, `swish` (SiLU),
+ * - smooth: `softplus({ beta = 1, threshold })`, `squareplus({ b = 4 })`, `sparsePlus`, `linearSigmoid`, `gelu`, `geluTanh`, `swish` (SiLU),
  *   `hardSwish`, `mish`, `logSigmoid`
  * - others: `identity`, `cube`, `exponential`, `tanhShrink`, `softShrink({ lambda = 0.5 })`, `hardShrink({ lambda = 0.5 })`
  *

@@ -3,6 +3,8 @@ import type { Operation } from '../graph.js';
 import { assignOperation } from './assign.js';
 import { concatenateOperation } from './concatenate.js';
 import { mapOperation, reduceOperation } from './elementwise.js';
+import { elementwiseRecurrenceOperation } from './elementwise-recurrence.js';
+import { elementwiseRecurrenceGradientOperation } from './elementwise-recurrence-gradient.js';
 import { embeddingGradientOperation, embeddingOperation } from './embedding.js';
 import { finiteOperation } from './finite.js';
 import { incrementOperation } from './increment.js';
@@ -25,6 +27,12 @@ import { transposeOperation } from './transpose.js';
 export { concatenate } from './concatenate.js';
 export { detach } from './detach.js';
 export { filled } from './elementwise.js';
+export {
+  type ElementwiseRecurrenceOptions,
+  type ElementwiseRecurrenceResult,
+  elementwiseRecurrence,
+  type RecurrenceStep,
+} from './elementwise-recurrence.js';
 export { embedding } from './embedding.js';
 export { finite } from './finite.js';
 export { increment } from './increment.js';
@@ -54,6 +62,8 @@ export const operations: ReadonlyMap<string, Operation> = new Map(
     recurrentGradientOperation,
     normalizedRecurrentOperation,
     normalizedRecurrentGradientOperation,
+    elementwiseRecurrenceOperation,
+    elementwiseRecurrenceGradientOperation,
     softmaxCrossEntropyOperation,
     softmaxOperation,
     embeddingOperation,

@@ -82,4 +82,18 @@ function logOfOnePlusExponential(x: Expression): Expression {
   return isNegative.select(x, x.neg()).exp().log1p().add(larger);
 }
 
-export const smooth = { softplus, squareplus, sparsePlus, gelu, geluTanh, swish, hardSwish, mish, logSigmoid } as const;
+/** x + 1/2 from 0 on, below sigmoid(x): g in Feng et al. 2024, appendix B, which is positive everywhere. */
+const linearSigmoid = activation('linearSigmoid', (x) => x.less(0).select(x.sigmoid(), x.add(0.5)));
+
+export const smooth = {
+  softplus,
+  squareplus,
+  sparsePlus,
+  linearSigmoid,
+  gelu,
+  geluTanh,
+  swish,
+  hardSwish,
+  mish,
+  logSigmoid,
+} as const;

@@ -10,8 +10,11 @@ import { gaussianDropout } from './gaussian-dropout.js';
 import { gaussianNoise } from './gaussian-noise.js';
 import { gravesLstm } from './graves-lstm.js';
 import { gru } from './gru.js';
+import { indRnn } from './ind-rnn.js';
 import { lastStep } from './last-step.js';
 import { lstm } from './lstm.js';
+import { minGru } from './min-gru.js';
+import { minLstm } from './min-lstm.js';
 import { oneHot } from './one-hot.js';
 import { parametricRelu } from './parametric-relu.js';
 import { randomizedRelu } from './randomized-relu.js';
@@ -31,8 +34,11 @@ export const layers = {
   gatedLinearUnit,
   gravesLstm,
   gru,
+  indRnn,
   lastStep,
   lstm,
+  minGru,
+  minLstm,
   oneHot,
   parametricRelu,
   randomizedRelu,

@@ -151,9 +151,11 @@ export function recurrentLayer(description: Description): Layer {
   };
 }
 
-const width = (input: Signal): number => (input.kind === 'ids' ? input.vocabulary : input.features);
+/** Features of a sequence, of ids as if one-hot. */
+export const width = (input: Signal): number => (input.kind === 'ids' ? input.vocabulary : input.features);
 
-function checkInput(input: Signal, dropouts: readonly Rate[]): void {
+/** @throws {MnemeError} `invalid-shape` unless the layer can take it */
+export function checkInput(input: Signal, dropouts: readonly Rate[]): void {
   if (!input.sequence) throw new MnemeError('invalid-shape', `expected a sequence, got ${printSignal(input)}.`);
   if (input.kind === 'ids' && dropouts.some((rate) => rate !== 0)) {
     throw new MnemeError('invalid-shape', 'ids cannot be dropped: put layers.embedding or layers.oneHot before it.');
