@@ -3,13 +3,14 @@
 //   inputs   x [T,B,n*H]: n sequences side by side, initial1? [B,H], initial2? [B,H] (zeros if absent), keep? ([1], [T,B] or
 //            [T,B,H]), lengths? [B] i32 that do not grow, m values [H]
 //   outputs  states1 [T,B,H], states2? [T,B,H] (where there are two), final1? [B,H], final2? [B,H]
-//   words    states (1 or 2), n, expression code of (x1..xn, m values, keep if there is one, old states) to the new states
+//   words    states (1 or 2), n, cell (0: the expression; 1: minGRU, see elementwise_cells.h), expression code of (x1..xn, m values, keep if there is one, old states) to the new states
 //
 // Row b lives in the steps t < lengths[b]: afterwards its states are 0 and nothing of it is read; its final states are those
 // of its last step, or the initial ones where there is none.
 #include <cstddef>
 
 #include "kernels/kernel.h"
+#include "kernels/lengths.h"
 #include "kernels/operands.h"
 #include "kernels/parallel.h"
 
@@ -32,7 +33,7 @@ struct Pieces {
   float* gathered;
 };
 
-Pieces piecesOf(const Signature& signature, const Recurrence& recurrence, int member, void* workspace, int64_t* bytes) noexcept {
+Pieces piecesOf(const Recurrence& recurrence, int member, void* workspace, int64_t* bytes) noexcept {
   Layout layout(workspace);
   Pieces pieces{};
   pieces.zeros = layout.take<float>(blockElements);
@@ -61,7 +62,7 @@ Status verify(const Signature& signature, Requirements* requirements) noexcept {
              recurrence.gradientVariable());
   check.that(recurrence.code.outputs == recurrence.states, "%d results for %d states", recurrence.code.outputs, recurrence.states);
   if (check.failed()) return check.status();
-  piecesOf(signature, recurrence, signature.threads - 1, nullptr, &requirements->workspaceBytes);
+  piecesOf(recurrence, signature.threads - 1, nullptr, &requirements->workspaceBytes);
   return Status::ok();
 }
 
@@ -70,7 +71,7 @@ void runLanes(const Call& call, const Recurrence& recurrence, const Crew& crew) 
   const int32_t states = recurrence.states;
   const int64_t lanes = recurrence.lanes();
   const Share share = shareLanes(recurrence, lengths, crew);
-  const Pieces pieces = piecesOf(*call.signature, recurrence, crew.member, call.workspace, nullptr);
+  const Pieces pieces = piecesOf(recurrence, crew.member, call.workspace, nullptr);
   if (crew.member == 0) setZero(pieces.zeros, blockElements);
   repeatPerUnit(call, recurrence, share, pieces.perUnit);
   crew.barrier();
@@ -86,6 +87,7 @@ void runLanes(const Call& call, const Recurrence& recurrence, const Crew& crew) 
     rows = livingRows(recurrence, lengths, t, rows);
     const int64_t living = rows * recurrence.units, end = living < share.end ? living : share.end;
     eachLaneBlock(recurrence, share.begin, end, [&](const LaneBlock& block) {
+      reader.prefetchStep(t + stepsAhead, block);
       reader.read(t, block, inputs);
       for (int32_t state = 0; state < states; ++state) {
         const float* initial = call.input(initialInput + state);
@@ -93,7 +95,8 @@ void runLanes(const Call& call, const Recurrence& recurrence, const Crew& crew) 
         old[state] = t > 0 ? sequence + (t - 1) * lanes : initial != nullptr ? initial + block.lane : pieces.zeros;
         outputs[state] = sequence + t * lanes;
       }
-      evaluate(evaluator, inputs, outputs, block.count);
+      if (recurrence.cell == ElementwiseCell::minGru) forwardStep<MinGru>(inputs, outputs, block.count);
+      else evaluate(evaluator, inputs, outputs, block.count);
     });
     const int64_t dead = end > share.begin ? end : share.begin;
     for (int32_t state = 0; state < states; ++state) setZero(call.output(statesOutput + state) + t * lanes + dead, share.end - dead);
@@ -112,7 +115,7 @@ void runLanes(const Call& call, const Recurrence& recurrence, const Crew& crew) 
 
 Status run(const Call& call) noexcept {
   const Recurrence recurrence = viewRecurrence(*call.signature, fixedInputs);
-  const Status status = checkLengths(recurrence, call.inputIds(lengthsInput));
+  const Status status = checkSorted(recurrence, call.inputIds(lengthsInput));
   if (!status.isOk()) return status;
   // As in map: an instruction and an operand in memory take about .05 ns an element each.
   const double perLane = 0.05 * (recurrence.code.instructions + recurrence.code.inputs + recurrence.code.outputs);

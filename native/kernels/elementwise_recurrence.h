@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "kernels/elementwise_cells.h"
 #include "kernels/expression.h"
 
 namespace mneme::MNEME_TARGET_NAMESPACE {
@@ -26,6 +27,7 @@ struct Recurrence {
   int32_t perUnit = 0;    // values [units]
   int32_t firstPerUnit = 0;  // the input where they begin
   Keep keep = Keep::none;
+  ElementwiseCell cell = ElementwiseCell::code;
   Expression code;
 
   int64_t lanes() const noexcept { return batch * units; }
@@ -38,13 +40,13 @@ struct Recurrence {
 
 // What both verify: the words, and the operands that come first. `firstPerUnit`: how many inputs come before the values.
 inline void verifyRecurrence(Check& check, const Signature& signature, int32_t firstPerUnit, Recurrence* recurrence) noexcept {
-  check.that(signature.words.size > 2, "the expression is missing");
+  check.that(signature.words.size > 3, "the expression is missing");
   check.that(signature.inputs.size >= firstPerUnit, "%lld inputs where at least %d belong", static_cast<long long>(signature.inputs.size), firstPerUnit);
   check.input(sequencesInput, Dtype::f32);
   for (int state = 0; state < mostStates; ++state) check.optionalInput(initialInput + state, Dtype::f32);
   check.optionalInput(keepInput, Dtype::f32).optionalInput(lengthsInput, Dtype::i32);
   if (check.failed()) return;
-  const int32_t states = signature.words[0], sequences = signature.words[1];
+  const int32_t states = signature.words[0], sequences = signature.words[1], cell = signature.words[2];
   check.that(states == 1 || states == 2, "%d states, expected 1 or 2", states);
   const OperandType& x = signature.inputs[sequencesInput];
   check.that(x.rank == 3, "the sequences have the rank %d, expected 3", x.rank);
@@ -52,8 +54,8 @@ inline void verifyRecurrence(Check& check, const Signature& signature, int32_t f
              static_cast<long long>(x.columns()));
   check.that(signature.inputs.size - firstPerUnit <= maximumExpressionInputs, "too many inputs");
   int64_t taken = 0;
-  check.keep(verifyExpression({signature.words.data + 2, signature.words.size - 2}, &recurrence->code, &taken));
-  check.that(taken == signature.words.size - 2, "words follow the expression");
+  check.keep(verifyExpression({signature.words.data + 3, signature.words.size - 3}, &recurrence->code, &taken));
+  check.that(taken == signature.words.size - 3, "words follow the expression");
   if (check.failed()) return;
   recurrence->time = x.shape[0];
   recurrence->batch = x.shape[1];
@@ -76,6 +78,9 @@ inline void verifyRecurrence(Check& check, const Signature& signature, int32_t f
     check.that(number || perRow || perUnit, "keep is neither a number nor one a row nor one a unit");
     recurrence->keep = number ? Keep::number : perRow ? Keep::perRow : Keep::perUnit;
   }
+  const bool fitsMinGru = states == 1 && sequences == 2 && recurrence->perUnit == 0 && recurrence->keep == Keep::none;
+  check.that(cell == 0 || (cell == 1 && fitsMinGru), "no cell of these operands has the number %d", cell);
+  recurrence->cell = static_cast<ElementwiseCell>(cell);
   const OperandType& lengths = signature.inputs[lengthsInput];
   check.that(!lengths.present || (lengths.rank == 1 && lengths.shape[0] == x.shape[1]), "the lengths are not one a row");
 }
@@ -98,17 +103,14 @@ inline Recurrence viewRecurrence(const Signature& signature, int32_t firstPerUni
   return recurrence;
 }
 
-inline Status checkLengths(const Recurrence& recurrence, const int32_t* lengths) noexcept {
-  for (int64_t row = 0; lengths != nullptr && row < recurrence.batch; ++row) {
-    if (lengths[row] < 0 || lengths[row] > recurrence.time) {
-      return Status::error(Code::outOfRange, "the length of row %lld is %d, expected 0 to %lld", static_cast<long long>(row), lengths[row],
-                           static_cast<long long>(recurrence.time));
-    }
-    if (row > 0 && lengths[row] > lengths[row - 1]) {
-      return Status::error(Code::outOfRange, "row %lld is longer than the one before: lengths must not grow", static_cast<long long>(row));
-    }
+// Each from 0 to the number of steps, and not growing.
+inline Status checkSorted(const Recurrence& recurrence, const int32_t* lengths) noexcept {
+  if (lengths == nullptr) return Status::ok();
+  for (int64_t row = 1; row < recurrence.batch; ++row) {
+    if (lengths[row] > lengths[row - 1])
+      return Status::error(Code::outOfRange, "row %lld is longer than the one before; sort them first", static_cast<long long>(row));
   }
-  return Status::ok();
+  return checkLengths(lengths, recurrence.batch, recurrence.time);
 }
 
 // How many rows live in step t, from how many do in a step next to it.
@@ -171,6 +173,13 @@ MNEME_INLINE void eachRowOf(const LaneBlock& block, int64_t units, Work&& work) 
   }
 }
 
+// How many steps ahead memory is asked for.
+constexpr int64_t stepsAhead = 4;
+
+MNEME_INLINE void prefetchLanes(const float* data, int64_t count) noexcept {
+  for (int64_t lane = 0; lane < count; lane += 16) prefetch(data + lane);
+}
+
 // Brings what a block of one step reads, but for states, before the expression. One a member.
 class StepReader {
  public:
@@ -188,6 +197,15 @@ class StepReader {
   const float* const* scalars() const noexcept { return scalars_; }
   // Whether sequences are read where they lie.
   bool isDirect() const noexcept { return direct_; }
+
+  // Asks for the sequences of a block at another step. Of a step with few lanes each row is a short piece of memory of its own,
+  // at which the prefetchers of the processor start anew.
+  MNEME_INLINE void prefetchStep(int64_t t, const LaneBlock& block) const noexcept {
+    if (!direct_ || t < 0 || t >= recurrence_.time) return;
+    const int64_t units = recurrence_.units, sequences = recurrence_.sequences;
+    const float* x = x_ + (t * recurrence_.batch + block.row) * sequences * units + block.unit;
+    for (int64_t i = 0; i < sequences; ++i) prefetchLanes(x + i * units, block.count);
+  }
 
   MNEME_INLINE void read(int64_t t, const LaneBlock& block, const float** inputs) const noexcept {
     const int64_t units = recurrence_.units, sequences = recurrence_.sequences, firstRow = t * recurrence_.batch;

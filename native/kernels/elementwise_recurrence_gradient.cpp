@@ -3,7 +3,7 @@
 //   inputs   x [T,B,n*H], initial1?, initial2? [B,H], keep?, lengths? [B] i32, states1, states2? [T,B,H], dStates1?, dStates2?
 //            [T,B,H], dFinal1?, dFinal2? [B,H], m values [H]
 //   outputs  dx [T,B,n*H] (may be x), dInitial1?, dInitial2? [B,H], m gradients [H]
-//   words    states (1 or 2), n, expression code of (x1..xn, m values, keep if there is one, old states, gradients of the new
+//   words    states (1 or 2), n, cell, expression code of (x1..xn, m values, keep if there is one, old states, gradients of the new
 //            states) to the gradients of x1..xn, of the m values and of the old states
 //
 // Nothing was kept but the states: what the expression needs of a step is computed again. The gradient of a value [H] is
@@ -11,6 +11,7 @@
 #include <cstddef>
 
 #include "kernels/kernel.h"
+#include "kernels/lengths.h"
 #include "kernels/operands.h"
 #include "kernels/parallel.h"
 
@@ -40,7 +41,7 @@ struct Pieces {
   float* step;       // a block of the gradient of each value
 };
 
-Pieces piecesOf(const Signature& signature, const Recurrence& recurrence, int member, void* workspace, int64_t* bytes) noexcept {
+Pieces piecesOf(const Recurrence& recurrence, int member, void* workspace, int64_t* bytes) noexcept {
   Layout layout(workspace);
   Pieces pieces{};
   const int64_t lanes = recurrence.lanes();
@@ -91,7 +92,7 @@ Status verify(const Signature& signature, Requirements* requirements) noexcept {
   check.that(recurrence.code.inputs == variables, "an expression of %d where there are %d", recurrence.code.inputs, variables);
   check.that(recurrence.code.outputs == results, "%d results where there are %d", recurrence.code.outputs, results);
   if (check.failed()) return check.status();
-  piecesOf(signature, recurrence, signature.threads - 1, nullptr, &requirements->workspaceBytes);
+  piecesOf(recurrence, signature.threads - 1, nullptr, &requirements->workspaceBytes);
   return Status::ok();
 }
 
@@ -107,7 +108,7 @@ class Lanes {
  public:
   Lanes(const Call& call, const Recurrence& recurrence, const Crew& crew) noexcept
       : call_(call), recurrence_(recurrence), lengths_(call.inputIds(lengthsInput)), lanes_(recurrence.lanes()),
-        share_(shareLanes(recurrence, lengths_, crew)), pieces_(piecesOf(*call.signature, recurrence, crew.member, call.workspace, nullptr)),
+        share_(shareLanes(recurrence, lengths_, crew)), pieces_(piecesOf(recurrence, crew.member, call.workspace, nullptr)),
         reader_(call, recurrence, pieces_.perUnit, pieces_.gathered) {
     if (crew.member == 0) setZero(pieces_.zeros, blockElements);
     repeatPerUnit(call, recurrence, share_, pieces_.perUnit);
@@ -146,6 +147,7 @@ class Lanes {
     const int32_t sequences = recurrence_.sequences, perUnit = recurrence_.perUnit, states = recurrence_.states;
     const float* inputs[maximumExpressionInputs];
     float* outputs[maximumExpressionOutputs];
+    prefetchStep(t - stepsAhead, block);
     reader_.read(t, block, inputs);
     for (int32_t state = 0; state < states; ++state) {
       const float* initial = call_.input(initialInput + state);
@@ -163,7 +165,8 @@ class Lanes {
       outputs[i] = reader_.isDirect() ? dx + ((firstRow + block.row) * sequences + i) * units + block.unit : pieces_.dSequences + i * blockElements;
     }
     for (int32_t value = 0; value < perUnit; ++value) outputs[sequences + value] = pieces_.step + value * blockElements;
-    evaluate(*evaluator_, inputs, outputs, block.count);
+    if (recurrence_.cell == ElementwiseCell::minGru) backwardStep<MinGru>(inputs, outputs, block.count);
+    else evaluate(*evaluator_, inputs, outputs, block.count);
     for (int32_t value = 0; value < perUnit; ++value)
       addTo(pieces_.chunk + value * lanes_ + block.lane, pieces_.step + value * blockElements, block.count);
     if (reader_.isDirect()) return;
@@ -172,6 +175,16 @@ class Lanes {
         std::memcpy(dx + ((firstRow + row) * sequences + i) * units + unit, pieces_.dSequences + i * blockElements + offset,
                     static_cast<std::size_t>(count) * sizeof(float));
     });
+  }
+
+  MNEME_INLINE void prefetchStep(int64_t t, const LaneBlock& block) const noexcept {
+    if (t < 1) return;
+    reader_.prefetchStep(t, block);
+    for (int32_t state = 0; state < recurrence_.states; ++state) {
+      prefetchLanes(call_.input(statesInput + state) + (t - 1) * lanes_ + block.lane, block.count);
+      const float* dSequence = call_.input(dStatesInput + state);
+      if (dSequence != nullptr) prefetchLanes(dSequence + t * lanes_ + block.lane, block.count);
+    }
   }
 
   // The sequences' gradients of lanes that do not live in step t, from lane `begin` on.
@@ -207,7 +220,7 @@ class Lanes {
 void sumOverRows(const Call& call, const Recurrence& recurrence, const Crew& crew) noexcept {
   const Share share = crew.share(recurrence.units, 16);
   const int64_t count = share.end - share.begin;
-  const Pieces pieces = piecesOf(*call.signature, recurrence, crew.member, call.workspace, nullptr);
+  const Pieces pieces = piecesOf(recurrence, crew.member, call.workspace, nullptr);
   for (int32_t value = 0; value < recurrence.perUnit; ++value) {
     const float* lanes = pieces.dPerUnit + value * recurrence.lanes() + share.begin;
     float* total = call.output(dPerUnitOutput + value) + share.begin;
@@ -223,7 +236,7 @@ void sumOverRows(const Call& call, const Recurrence& recurrence, const Crew& cre
 
 Status run(const Call& call) noexcept {
   const Recurrence recurrence = viewRecurrence(*call.signature, fixedInputs);
-  const Status status = checkLengths(recurrence, call.inputIds(lengthsInput));
+  const Status status = checkSorted(recurrence, call.inputIds(lengthsInput));
   if (!status.isOk()) return status;
   // As in map: an instruction and an operand in memory take about .05 ns an element each.
   const double perLane = 0.05 * (recurrence.code.instructions + recurrence.code.inputs + recurrence.code.outputs);

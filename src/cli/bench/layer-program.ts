@@ -1,8 +1,8 @@
 /** Any layer, forward and backward with all gradients, as a program on memory of its own: nothing is copied in or out. */
 import { compile } from '../../compute/compiler.js';
-import { gradients } from '../../compute/gradients.js';
+import { pullback, sumOf } from '../../compute/gradients.js';
 import { input, stored, type Value } from '../../compute/graph.js';
-import { map, random, reduceSum } from '../../compute/operations/index.js';
+import { map, random } from '../../compute/operations/index.js';
 import { elementCount, type Shape, tensor } from '../../compute/tensor.js';
 import { defaultEngine, type Layer } from '../../index.js';
 import type { TimedRun } from './timed-run.js';
@@ -13,9 +13,14 @@ export interface LayerProgram {
   readonly batch: number;
   /** Features of the input. */
   readonly input: number;
+  /** Whether the gradient of the input is computed: not where the layer is a network's first. */
+  readonly inputGradient: boolean;
 }
 
-export function layerProgramRun({ layer, time, batch, input: features }: LayerProgram, threads: number): TimedRun {
+export function layerProgramRun(
+  { layer, time, batch, input: features, inputGradient }: LayerProgram,
+  threads: number,
+): TimedRun {
   const engine = defaultEngine();
   const stream = engine.createStream({ threads });
   let length = 0;
@@ -34,11 +39,10 @@ export function layerProgramRun({ layer, time, batch, input: features }: LayerPr
   );
   const dy = place(output.shape, 'dy');
   const read = [...Object.values(parameters), x, dy];
-  const loss = reduceSum([output, dy], { axis: 'all', expression: (a, b) => a.mul(b) });
-  const wanted = [...Object.values(parameters), x];
-  const assignments = gradients(loss, wanted).map((value, index) => ({
+  const wanted = [...Object.values(parameters), ...(inputGradient ? [x] : [])];
+  const assignments = pullback([output], [dy], wanted).map((terms, index) => ({
     target: place(wanted[index]!.shape, `d${index}`),
-    value: value!,
+    value: sumOf(terms)!,
   }));
   const memory = engine.allocate(length);
   // Numbers like those of trained weights: small, and none of them special.

@@ -37,9 +37,9 @@ export const elementwiseRecurrenceGradientOperation: Operation = {
   reference: elementwiseRecurrenceGradientReference,
   words: ({ inputs, attributes }) => {
     const forward = forwardInputs(inputs);
-    const { states } = recurrenceAttributes(attributes);
+    const { states, cell } = recurrenceAttributes(attributes);
     const { sequences, variables } = elementwiseRecurrenceSizes('elementwiseRecurrenceGradient', forward, attributes);
-    return [states, sequences, ...encode(gradientExpressions(forward, attributes), variables + states)];
+    return [states, sequences, cell, ...encode(gradientExpressions(forward, attributes), variables + states)];
   },
   cost: (node) => {
     const forward = forwardInputs(node.inputs);

@@ -3,11 +3,14 @@ import { MnemeError } from '../../errors.js';
 import { constant, differentiate, type Expression, simplifyAll, variable } from '../expression.js';
 import type { ReferenceOperand, Specification } from '../graph.js';
 import { printShape, sameShape } from '../tensor.js';
+import { expectLengths } from './lengths.js';
 import { expect, expectDtype, expectShape } from './operand.js';
 
 export interface RecurrenceAttributes {
   readonly units: number;
   readonly states: 1 | 2;
+  /** The number by which kernels know the cell, 0: by its expressions. */
+  readonly cell: 0 | 1;
   /** The new states. Variables: sequences, values of the units, keep if there is one, old states. */
   readonly expressions: readonly Expression[];
 }
@@ -103,15 +106,10 @@ export function lengthsOf(
   { time, batch }: RecurrenceSizes,
 ): ArrayLike<number> {
   const rows = lengths?.data ?? new Float64Array(batch).fill(time);
-  for (const [row, length] of rows.entries()) {
-    if (length < 0 || length > time) {
-      throw new MnemeError('out-of-range', `${where}: the length of row ${row} is ${length}, expected 0 to ${time}.`);
-    }
-    if (row > 0 && length > rows[row - 1]!) {
-      throw new MnemeError(
-        'out-of-range',
-        `${where}: row ${row} is longer than the one before: lengths must not grow from row to row.`,
-      );
+  expectLengths(where, rows, time);
+  for (let row = 1; row < rows.length; row++) {
+    if (rows[row]! > rows[row - 1]!) {
+      throw new MnemeError('out-of-range', `${where}: row ${row} is longer than the one before; sort them first.`);
     }
   }
   return rows;

@@ -41,6 +41,8 @@ export interface ElementwiseRecurrenceOptions {
   readonly keep?: Value | undefined;
   /** `[B]` i32, not growing: row b lives in the steps before `lengths[b]`; afterwards its states are given out as 0. */
   readonly lengths?: Value | undefined;
+  /** 1: `step` is that of minGRU with the candidate linearSigmoid, which the kernel has a fast path for. Default 0. */
+  readonly cell?: 0 | 1 | undefined;
   /** The new states. */
   readonly step: (step: RecurrenceStep) => Expression | readonly Expression[];
 }
@@ -62,7 +64,7 @@ export interface ElementwiseRecurrenceResult {
  * const { states } = elementwiseRecurrence({ input, units, step: ({ sequences: [a, b], states: [h] }) => a.mul(h).add(b) });
  */
 export function elementwiseRecurrence(options: ElementwiseRecurrenceOptions): ElementwiseRecurrenceResult {
-  const { input, units, states = 1, perUnit = [], initialStates = [], keep, lengths, step } = options;
+  const { input, units, states = 1, perUnit = [], initialStates = [], keep, lengths, cell = 0, step } = options;
   const sequences = sequencesOf('elementwiseRecurrence', input, units);
   const variables = (first: number, count: number) =>
     Array.from({ length: count }, (_, index) => variable(first + index));
@@ -77,7 +79,7 @@ export function elementwiseRecurrence(options: ElementwiseRecurrenceOptions): El
   const expressions = keep
     ? candidates.map((candidate, index) => keeping(variable(keepVariable), old[index]!, candidate))
     : candidates;
-  const attributes: RecurrenceAttributes = { units, states, expressions };
+  const attributes: RecurrenceAttributes = { units, states, cell: keep ? 0 : cell, expressions };
   const inputs = [input, initialStates[0], initialStates[1], keep, lengths, ...perUnit];
   const outputs = makeNode(elementwiseRecurrenceOperation, inputs, { ...attributes }).outputs as Value[];
   return { states: outputs.slice(0, states), finalStates: outputs.slice(2, 2 + states) };
@@ -112,9 +114,9 @@ export const elementwiseRecurrenceOperation: Operation = {
   },
   reference: elementwiseRecurrenceReference,
   words: ({ inputs, attributes }) => {
-    const { states } = recurrenceAttributes(attributes);
+    const { states, cell } = recurrenceAttributes(attributes);
     const { sequences, variables } = elementwiseRecurrenceSizes('elementwiseRecurrence', inputs, attributes);
-    return [states, sequences, ...encode(stepExpressions(attributes), variables)];
+    return [states, sequences, cell, ...encode(stepExpressions(attributes), variables)];
   },
   cost: (node) => ({
     flops: countOperations(stepExpressions(node.attributes)) * elementCount(node.outputs[0]!.shape),

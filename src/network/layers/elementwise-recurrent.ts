@@ -12,6 +12,7 @@ import { type InitializerOption, initializerOption } from '../initializers.js';
 import type { Rate } from '../rates.js';
 import { dropoutRate, dropped } from './dropout.js';
 import type { Layer, LayerContext, ParameterSpecification, Signal } from './layer.js';
+import { withRows } from './living-rows.js';
 import { parameter } from './parameter.js';
 import { checkInput, width } from './recurrent.js';
 
@@ -42,11 +43,13 @@ interface Description {
   /** How the bias starts, given how its initializer alone would start it. */
   readonly bias?: (bias: ParameterSpecification) => ParameterSpecification;
   readonly step: ElementwiseRecurrenceOptions['step'];
+  /** Its number, where kernels know it by one. */
+  readonly cell?: ElementwiseRecurrenceOptions['cell'];
 }
 
 /** A layer with one state, `hidden`, which is also its output. */
 export function elementwiseRecurrentLayer(description: Description): Layer {
-  const { kind, options, gates, recurrent, step } = description;
+  const { kind, options, gates, recurrent, step, cell } = description;
   const { units, useBias, dropout, dropConnect } = options;
   return {
     kind,
@@ -65,24 +68,28 @@ export function elementwiseRecurrentLayer(description: Description): Layer {
       };
     },
     states: () => ({ hidden: [units] }),
-    apply: (context, input) => {
+    apply: (context, signal) => {
       const { recurrentKernel } = context.parameters;
-      const { states, finalStates } = elementwiseRecurrence({
-        input: inputProduct(context, input),
-        units,
-        perUnit: recurrentKernel ? [recurrentKernel] : [],
-        initialStates: [context.states.hidden],
-        step,
+      return withRows(context, dropped(context, context.input, 'dropout'), ({ input, states, lengths }) => {
+        const result = elementwiseRecurrence({
+          input: inputProduct(context, input, signal),
+          units,
+          perUnit: recurrentKernel ? [recurrentKernel] : [],
+          initialStates: [states.hidden],
+          lengths,
+          cell,
+          step,
+        });
+        const hidden = result.finalStates[0]!;
+        return { output: result.states[0]!, states: { hidden }, last: hidden };
       });
-      return { output: states[0]!, states: { hidden: finalStates[0]! } };
     },
   };
 }
 
 /** x·W + b of all steps at once. */
-function inputProduct(context: LayerContext, input: Signal): Value {
+function inputProduct(context: LayerContext, input: Value, signal: Signal): Value {
   const { kernel, bias } = context.parameters;
-  const given = dropped(context, context.input, 'dropout');
-  const vectors = input.kind === 'ids' ? oneHot(given, input.vocabulary) : given;
+  const vectors = signal.kind === 'ids' ? oneHot(input, signal.vocabulary) : input;
   return matmul(vectors, dropped(context, kernel!, 'dropConnect'), bias ? { bias } : {});
 }

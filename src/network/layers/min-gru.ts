@@ -1,7 +1,7 @@
 /** The minimal gated recurrent unit whose gates do not look back. */
 import * as v from 'valibot';
 import { parseOptions } from '../../options.js';
-import { activationOf, activationOption } from '../activations.js';
+import { activationOf, activationOption, activations } from '../activations.js';
 import { elementwiseRecurrentEntries, elementwiseRecurrentLayer } from './elementwise-recurrent.js';
 import type { Layer } from './layer.js';
 
@@ -40,6 +40,7 @@ export function minGru(options: MinGruOptions): Layer {
     kind: 'minGru',
     options: settings,
     gates: 2,
+    cell: activation === activations.linearSigmoid ? 1 : 0,
     step: ({ sequences: [gate, candidate], states: [h] }) =>
       h!.add(gate!.sigmoid().mul(activation.expression(candidate!).sub(h!))),
   });

@@ -165,8 +165,8 @@ describe.each(engines.map((engine) => [`${engine.name} ${engine.precision}`, eng
   });
 
   test.each([
-    ['the length of row 1 is -1', [3, -1]],
-    ['the length of row 0 is 4, expected 0 to 3', [4, 1]],
+    ['the length -1 of row 1', [3, -1]],
+    ['the length 4 of row 0 lies outside of 0 to 3', [4, 1]],
     ['row 1 is longer than the one before', [1, 3]],
   ])('%s: the step fails', async (sentence, lengths) => {
     const { x, initial } = given;
