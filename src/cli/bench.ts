@@ -1,5 +1,6 @@
 /** `mneme bench`: how fast this machine trains, as a share of what it could, and beside PyTorch. */
 import type { Command } from 'commander';
+import { longSequences, measureBesideGru } from './bench/beside-gru.js';
 import { cases } from './bench/cases.js';
 import { eventLoopDelay, memoryOverSteps } from './bench/long-runs.js';
 import { type BenchMachine, measureMachine } from './bench/machine.js';
@@ -70,6 +71,7 @@ function runs(options: BenchOptions, { threads, peakGflops, peer }: Runs): (() =
   const { only = '', rounds } = options;
   const named: (readonly [string, () => Promise<CaseResult>])[] = [
     ...cases.map((what) => [what.name, () => measure(what, { threads, rounds, peer })] as const),
+    ...longSequences.map((what) => [what.name, () => measureBesideGru(what, { threads, rounds })] as const),
     ['resident memory', () => memoryOverSteps(threads, peakGflops)],
     ['event-loop delay', () => eventLoopDelay(threads, peakGflops)],
   ];
@@ -88,9 +90,9 @@ function machineLines({ cpu, cores, isa, peakGflops, bandwidth }: BenchMachine):
 
 function resultLine(result: CaseResult): string {
   const threads = `${result.threads} thread${result.threads === 1 ? '' : 's'}`;
-  const [ms, share, peer, ratio, remark] = cells(result);
+  const [ms, share, peer, ratio, more] = cells(result);
   const beside = peer ? `, PyTorch ${peer} ms: ${ratio} times as fast` : '';
-  return `${result.name}, ${threads}: ${ms} ms, ${share} of the peak${beside}${remark ? `, ${remark}` : ''}`;
+  return `${result.name}, ${threads}: ${ms} ms, ${share} of the peak${beside}${more ? `, ${more}` : ''}`;
 }
 
 function summary(results: readonly CaseResult[]): string {
@@ -98,15 +100,22 @@ function summary(results: readonly CaseResult[]): string {
   return table(rows, ['case', 'threads', 'ms', 'of peak', 'PyTorch ms', 'times as fast', '']);
 }
 
-function cells({ medianMs, shareOfPeak, peers, residentGrowthMiB, eventLoopDelayMs }: CaseResult): string[] {
-  const delay = eventLoopDelayMs === undefined ? '' : `delay ${eventLoopDelayMs.toFixed(1)} ms`;
+function cells(result: CaseResult): string[] {
+  const { medianMs, shareOfPeak, peers, besideGru } = result;
   return [
     milliseconds(medianMs),
     `${(100 * shareOfPeak).toFixed(0)} %`,
     peers ? milliseconds(peers.pytorch.medianMs) : '',
     peers ? peers.pytorch.ratio.toFixed(2) : '',
-    residentGrowthMiB === undefined ? delay : `grew by ${residentGrowthMiB.toFixed(1)} MiB`,
+    besideGru
+      ? `GRU ${milliseconds(besideGru.medianMs)} ms: ${besideGru.ratio.toFixed(2)} times as fast`
+      : remark(result),
   ];
+}
+
+function remark({ residentGrowthMiB, eventLoopDelayMs }: CaseResult): string {
+  if (residentGrowthMiB !== undefined) return `grew by ${residentGrowthMiB.toFixed(1)} MiB`;
+  return eventLoopDelayMs === undefined ? '' : `delay ${eventLoopDelayMs.toFixed(1)} ms`;
 }
 
 const milliseconds = (value: number): string => value.toPrecision(3);

@@ -27,6 +27,9 @@ const recurrent: Readonly<Record<string, Layer>> = {
   LSTM: layers.lstm({ units: 3 }),
   'GRU, reset after': layers.gru({ units: 3 }),
   'GRU, reset before': layers.gru({ units: 3, resetAfter: false }),
+  'independent RNN': layers.indRnn({ units: 3 }),
+  minGRU: layers.minGru({ units: 3 }),
+  minLSTM: layers.minLstm({ units: 3 }),
 };
 
 describe.each(Object.entries(recurrent))('%s', (_, layer) => {

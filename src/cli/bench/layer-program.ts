@@ -71,8 +71,9 @@ export function layerProgramRun(
       return (performance.now() - start) / runs;
     },
     dispose: () => {
-      void stream.close();
-      memory.dispose();
+      void stream.close().then(() => memory.dispose());
+      program.dispose();
+      fill.dispose();
     },
   };
 }

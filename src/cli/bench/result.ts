@@ -8,6 +8,8 @@ export interface CaseResult {
   readonly shareOfPeak: number;
   /** Only where the peer is at hand. `ratio`: its time by ours, so above 1 mneme is faster. */
   readonly peers?: Readonly<Record<'pytorch', { readonly medianMs: number; readonly ratio: number }>>;
+  /** A GRU of the same size in the same run. `ratio`: its time by that of the case. */
+  readonly besideGru?: { readonly medianMs: number; readonly ratio: number };
   readonly residentGrowthMiB?: number;
   readonly eventLoopDelayMs?: number;
 }
