@@ -56,7 +56,7 @@ export function elementwiseRecurrentLayer(description: Description): Layer {
     options,
     rates: { dropout, dropConnect },
     signal: (input) => {
-      checkInput(input, dropout);
+      checkInput(input, [dropout]);
       return { kind: 'vectors', features: units, sequence: true };
     },
     parameters: (input) => {
@@ -70,13 +70,13 @@ export function elementwiseRecurrentLayer(description: Description): Layer {
     states: () => ({ hidden: [units] }),
     apply: (context, signal) => {
       const { recurrentKernel } = context.parameters;
-      return withRows(context, dropped(context, context.input, 'dropout'), ({ input, states, lengths }) => {
+      return withRows(context, dropped(context, context.input, 'dropout'), ({ input, states, keep }) => {
         const result = elementwiseRecurrence({
           input: inputProduct(context, input, signal),
           units,
           perUnit: recurrentKernel ? [recurrentKernel] : [],
           initialStates: [states.hidden],
-          lengths,
+          keep,
           cell,
           step,
         });
