@@ -70,12 +70,13 @@ export function elementwiseRecurrentLayer(description: Description): Layer {
     states: () => ({ hidden: [units] }),
     apply: (context, signal) => {
       const { recurrentKernel } = context.parameters;
-      return withRows(context, dropped(context, context.input, 'dropout'), ({ input, states, keep }) => {
+      return withRows(context, dropped(context, context.input, 'dropout'), ({ input, states, lengths, keep }) => {
         const result = elementwiseRecurrence({
           input: inputProduct(context, input, signal),
           units,
           perUnit: recurrentKernel ? [recurrentKernel] : [],
           initialStates: [states.hidden],
+          lengths,
           keep,
           cell,
           step,
