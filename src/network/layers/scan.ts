@@ -25,7 +25,8 @@ export type ScanOptions = v.InferInput<typeof schema>;
 
 /**
  * A cell of your own (`cell`) over a sequence: `[batch, time, features]`, or ids as if one-hot, become
- * `[batch, time, outputs]`, whatever the width of the cell's output is. Parameters and states are the cell's.
+ * `[batch, time, outputs]`, whatever the width of the cell's output is. Parameters and states are the cell's. Where a row does
+ * not live, its states stay as they are, and so does an output that is one of them; any other output is 0 there.
  *
  * @param options
  * - `cell`: what `cell` made
