@@ -104,6 +104,83 @@ describe('arrays', () => {
   });
 });
 
+describe('arrays of sequences of unequal lengths', () => {
+  const steps = [3, 1, 0, 8, 2];
+  const sequences = steps.map((time, row) =>
+    tensor(
+      Float32Array.from({ length: time * 2 }, (_, index) => 100 * row + index + 1),
+      [time, 2],
+    ),
+  );
+  const labels = steps.map((time, row) => tensor(new Int32Array(time).fill(row), [time]));
+
+  it('are padded with zeros to one of four times, and come with their lengths', () => {
+    const batches = arrays({ inputs: sequences, targets: labels, batch: 2 });
+    const given = [...batches.epoch(0)];
+    expect(batches.length).toBe(3);
+    expect(batches.tokens).toBe(14);
+    expect(given.map(({ inputs }) => inputs.shape)).toEqual([
+      [2, 4, 2],
+      [2, 8, 2],
+      [1, 2, 2],
+    ]);
+    expect(given.map(({ targets }) => targets.shape)).toEqual([
+      [2, 4],
+      [2, 8],
+      [1, 2],
+    ]);
+    expect(given.map(({ lengths }) => [...lengths!.data])).toEqual([[3, 1], [0, 8], [2]]);
+    expect([...given[0]!.inputs.data]).toEqual([1, 2, 3, 4, 5, 6, 0, 0, 101, 102, 0, 0, 0, 0, 0, 0]);
+    expect([...given[1]!.targets.data.slice(8)]).toEqual(new Array(8).fill(3));
+    const times = new Set(
+      [...arrays({ inputs: sequences, targets: labels, batch: 1 }).epoch(0)].map((b) => b.inputs.shape[1]),
+    );
+    expect(times).toEqual(new Set([4, 2, 8]));
+  });
+
+  it('may have one target each, or lie padded in one tensor with lengths; both are the same', () => {
+    const targets = tensor(Int32Array.of(0, 1, 2, 3, 4), [5]);
+    const inputs = tensor(new Float32Array(5 * 8 * 2), [5, 8, 2]);
+    for (const [row, { data }] of sequences.entries()) inputs.data.set(data, row * 16);
+    const lengths = tensor(Int32Array.from(steps), [5]);
+    const shuffle = { seed: 2 };
+    const one = [...arrays({ inputs, targets, lengths, batch: 2, shuffle }).epoch(1)];
+    expect(one).toEqual([...arrays({ inputs: sequences, targets, batch: 2, shuffle }).epoch(1)]);
+    expect(arrays({ inputs, targets, lengths, batch: 2 }).tokens).toBe(5);
+  });
+
+  it('have weights of the same lengths', () => {
+    const mask = steps.map((time) => tensor(new Float32Array(time).fill(0.5), [time]));
+    const [first] = arrays({ inputs: sequences, targets: labels, mask, batch: 2 }).epoch(0);
+    expect([...first!.mask!.data]).toEqual([0.5, 0.5, 0.5, 0, 0.5, 0, 0, 0]);
+  });
+
+  it('say which one does not fit', () => {
+    const refused = (change: object) => () => arrays({ inputs: sequences, targets: labels, batch: 2, ...change });
+    const short = labels.with(3, tensor(new Int32Array(7), [7]));
+    expect(refused({ targets: short })).toThrow(/sequence 3 has 8 steps in inputs, but 7 in targets/);
+    expect(refused({ inputs: sequences.with(1, tensor([1, 2, 3], [1, 3])) })).toThrow(
+      /number 1 is \[1, 3\], and number 0 \[3, 2\]/,
+    );
+    expect(refused({ targets: labels.slice(1) })).toThrow(
+      /\(5 sequences\) hold 5 examples, but targets \(4 sequences\) hold 4/,
+    );
+    expect(refused({ targets: tensor(new Int32Array(20), [5, 4]) })).toThrow(
+      /up to 8 steps, but targets 4: give a list/,
+    );
+    expect(refused({ lengths: tensor(Int32Array.from(steps), [5]) })).toThrow(/leave out the option 'lengths'/);
+    expect(refused({ mask: labels.slice(1) })).toThrow(/5 examples, but 4 tensors in the mask/);
+    const inputs = tensor(new Float32Array(4), [2, 2, 1]);
+    const lengths = tensor(Int32Array.of(1, 3), [2]);
+    expect(() => arrays({ inputs, targets: tensor(new Int32Array(2), [2]), lengths, batch: 1 })).toThrow(
+      expect.objectContaining({
+        code: 'out-of-range',
+        message: expect.stringMatching(/length of row 1 is 3.*has 2 steps/),
+      }),
+    );
+  });
+});
+
 describe('the random order', () => {
   it('puts each element in each place equally often', () => {
     const draws = 6000;

@@ -20,7 +20,7 @@ import {
   stateNames,
 } from './pytorch-parameters.js';
 
-const cases = fixtureCases('pytorch', 'recurrent', 'embedding');
+const cases = fixtureCases('pytorch', 'recurrent', 'packed', 'embedding');
 const built = cases.filter(({ options }) => options.padding_idx === undefined || options.padding_idx === null);
 const engines: [string, Engine | undefined][] = [
   ['reference in double precision', exact],
@@ -29,7 +29,7 @@ const engines: [string, Engine | undefined][] = [
 
 describe.skipIf(fixturesAbsent('pytorch'))('layers as PyTorch computes them', () => {
   it('leaves out only what is not built', () => {
-    expect(built).toHaveLength(40 + 1);
+    expect(built).toHaveLength(40 + 13 + 1);
   });
 
   for (const [engineName, engine] of engines) {

@@ -7,6 +7,7 @@ import { layers } from '../../src/network/layers/index.js';
 import type { Layer, Signal } from '../../src/network/layers/layer.js';
 import { createNetwork } from '../../src/network/network.js';
 import { summarize } from '../../src/network/summary.js';
+import { chunksOf } from '../../src/training/chunks.js';
 import { exact, native } from './engines.js';
 import { runLayers } from './layer-fixtures.js';
 
@@ -78,6 +79,18 @@ for (const [engineName, engine] of engines) {
     );
   });
 }
+
+it('a piece of any long sequence takes the same memory, however long that is', () => {
+  const bytes = (time: number) => {
+    const network = createNetwork([layers.lstm({ units: 64 }), layers.dense({ units: 1 })], { input: { features: 1 } });
+    const inputs = tensor(new Float32Array(2 * time), [2, time, 1]);
+    const batch = { inputs, targets: inputs, continues: false };
+    const pieces = [...chunksOf(batch, { forward: 100, backward: 100 })];
+    expect(pieces).toHaveLength(time / 100);
+    return pieces.map((piece) => summarize(network, { batch: 2, time: piece.inputs.shape[1]! }).stepBytes);
+  };
+  expect(new Set([...bytes(1000), ...bytes(20_000)]).size).toBe(1);
+});
 
 it('keeps one piece of intermediate results at a time, and the states between pieces', () => {
   const bytes = (time: number, recompute: boolean) => {

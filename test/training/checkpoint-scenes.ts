@@ -55,6 +55,41 @@ export const scenes: Readonly<Record<string, (engine: Engine) => Scene>> = {
     const validation = batchesOf(echo({ vocabulary, rows: 4, steps: 8, count: 1 }, 5));
     return scene(network, trainer, batchesOf(data(2)), { epochs: 5, validation });
   },
+  'pieces that overlap, rows of unequal lengths with holes, and steps that are computed again'(engine) {
+    const network = createNetwork(
+      [
+        layers.embedding({ vocabulary, units: 4 }),
+        layers.lstm({ units: 5, recompute: true, recurrentDropout: 0.2 }),
+        layers.gru({ units: 4 }),
+        layers.dense({ units: vocabulary }),
+      ],
+      { seed: 4, engine },
+    );
+    const trainer = trainerFor(network, { truncation: { forward: 3, backward: 5 } });
+    const uneven = data(3, true).map((batch, number) => {
+      const [rows, time] = batch.inputs.shape as [number, number];
+      return {
+        ...batch,
+        lengths: tensor(
+          Int32Array.from({ length: rows }, (_, row) => (row * 3 + number * 2) % (time + 1)),
+          [rows],
+        ),
+        inputMask: tensor(
+          Float32Array.from({ length: rows * time }, (_, place) => Number(place % 7 !== 3)),
+          [rows, time],
+        ),
+        ...(number === 2
+          ? {
+              reset: tensor(
+                Int32Array.from({ length: rows }, (_, row) => row % 2),
+                [rows],
+              ),
+            }
+          : {}),
+      };
+    });
+    return scene(network, trainer, batchesOf(uneven), { epochs: 2 });
+  },
   'rates that rise and fall'(engine) {
     const network = language(engine);
     const schedule = schedules.warmUp({ steps: 4, schedule: schedules.cosine() });
