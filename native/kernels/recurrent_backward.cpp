@@ -20,6 +20,7 @@
 #include "kernels/recurrent_backward_states.h"
 #include "kernels/recurrent_checks.h"
 #include "kernels/recurrent_gradients.h"
+#include "kernels/recurrent_lengths.h"
 #include "kernels/recurrent_packing.h"
 #include "kernels/recurrent_plan.h"
 
@@ -35,6 +36,7 @@ Status verify(const Signature& signature, Requirements* requirements) noexcept {
   const RecurrentProblem problem = recurrentProblem(signature);
   Layout workspace, prepared;
   BackwardSpace(problem, signature.threads, workspace, false);
+  LivingRows::takeOffsets(problem, workspace);
   BackwardWeights(problem, wantsInputs(signature), prepared);
   requirements->workspaceBytes = workspace.bytes();
   requirements->preparedBytes = prepared.bytes();
@@ -56,7 +58,8 @@ class Backward {
         weights_(problem_, wantsInputs(*call.signature), prepared),
         space_(problem_, call.team->size(), workspace, true),
         states_(call, problem_, tape_, space_),
-        gradients_(call, problem_, weights_, space_.resetHidden, space_.dProjected, space_.sums) {
+        living_(problem_, call.inputIds(inputLengths), workspace),
+        gradients_(call, problem_, living_, weights_, space_.resetHidden, space_.dProjected, space_.sums) {
     std::memset(space_.zeros, 0, static_cast<std::size_t>(std::max(problem_.paddedUnits(), problem_.paddedHidden())) * sizeof(float));
     chooseCells();
   }
@@ -66,27 +69,34 @@ class Backward {
   // One member's part of everything. `stop` is shared by the crew.
   void run(const Crew& crew, Split split, StopFlag& stop) const noexcept {
     const bool byRows = split == Split::rows;
-    const Share rows = byRows ? crew.share(problem_.batch) : Share{0, problem_.batch};
+    const Share rows = byRows ? living_.shareOfRows(crew) : Share{0, problem_.batch};
     // Segments of units; a panel of a simple RNN is not cut.
     const int64_t all = problem_.paddedUnits() / segmentColumns;
     const Share segments = byRows ? Share{0, all} : crew.share(all, problem_.panelUnits() / segmentColumns);
     const int64_t allHidden = problem_.paddedHidden() / segmentColumns;
     const Share hidden = !problem_.projected ? segments : byRows ? Share{0, allHidden} : crew.share(allHidden);
     bool stopped = false;
+    const int64_t steps = living_.steps(rows);
     startCarries(rows, segments);
-    lastStep(crew, rows, hidden);
+    withoutSteps(living_.ending(rows, -1), hidden, segments);
+    lastStep(crew, steps - 1, living_.ending(rows, steps - 1), hidden);
     if (!byRows) crew.barrier();
-    for (int64_t t = problem_.time - 1; t >= 0 && !stopped; --t) {
-      if (problem_.resetBefore()) resetStep(crew, t, rows, segments);
-      if (problem_.projected) unprojectStep(crew, t, rows, segments);
+    for (int64_t t = steps - 1; t >= 0 && !stopped; --t) {
+      const Share living = living_.living(rows, t);
+      if (problem_.resetBefore()) resetStep(crew, t, living, segments);
+      if (problem_.projected) unprojectStep(crew, t, living, segments);
       if ((problem_.resetBefore() || problem_.projected) && !byRows) crew.barrier();
-      if (t > 0) step(crew, t, rows, hidden);
-      else beforeFirstStep(rows, hidden, segments);
+      if (t > 0) {
+        step(crew, t, living, hidden);
+        lastStep(crew, t - 1, living_.ending(rows, t - 1), hidden);
+      } else {
+        beforeFirstStep(living, hidden, segments);
+      }
       stopped = byRows ? stop.seen(*call_.team) : stop.seenTogether(crew, t);
     }
     if (wantsInputs(*call_.signature) && !stopped) {
       if (byRows) gradients_.inputs(rows, {0, problem_.time});
-      else gradients_.inputs({0, problem_.batch}, crew.share(problem_.time));
+      else gradients_.inputs({0, problem_.batch}, living_.shareOfSteps(crew));
     }
     // Also by who has stopped: the others wait here.
     if (byRows) crew.barrier();
@@ -176,7 +186,7 @@ class Backward {
       body(first, static_cast<int>(end - first));
     }
   }
-  // dc after the last step.
+  // dc after each row's last step.
   void startCarries(Share rows, Share segments) const noexcept {
     if (!problem_.lstm()) return;
     const float* dFinalCell = call_.input(inputDFinalCell);
@@ -188,10 +198,11 @@ class Backward {
       }
   }
 
-  // dh of the last step is what is given for it.
-  void lastStep(const Crew& crew, Share rows, Share segments) const noexcept {
+  // Rows whose last step is t: dh is what is given for it.
+  void lastStep(const Crew& crew, int64_t t, Share rows, Share segments) const noexcept {
+    if (rows.begin == rows.end || t < 0) return;
     const float *dy = call_.input(inputDy), *dFinalHidden = call_.input(inputDFinalHidden);
-    const CellRows all = stepRows(crew.member, problem_.time - 1);
+    const CellRows all = stepRows(crew.member, t);
     alignas(64) float tile[maximumTileRows * panelColumns];
     forBlocks(segments, false, [&](int64_t first, int count) {
       const int columns = columnsOf(problem_.hidden, first, count);
@@ -201,11 +212,11 @@ class Backward {
             const int lanes = std::min(columns - at, segmentColumns);
             const int64_t here = (row + r) * problem_.hidden + first * segmentColumns + at;
             Lanes16 dh = broadcast16(0.0f);
-            if (dy != nullptr) dh = loadFirst16(dy + states_.hiddenAt(problem_.time - 1, 0) + here, lanes);
+            if (dy != nullptr) dh = loadFirst16(dy + states_.hiddenAt(t, 0) + here, lanes);
             if (dFinalHidden != nullptr) dh = add(dh, loadFirst16(dFinalHidden + here, lanes));
             store16(tile + r * panelColumns + at, dh);
           }
-        hiddenArrived(tile, all, problem_.time - 1, first, count, row, taken);
+        hiddenArrived(tile, all, t, first, count, row, taken);
       });
     });
   }
@@ -342,6 +353,19 @@ class Backward {
     if (problem_.cellKeep != Keep::none) addStates(segments, {toOld.data, toOld.stride}, carry);
   }
 
+  // Rows without a step hand on what is given for their final states.
+  void withoutSteps(Share rows, Share hidden, Share segments) const noexcept {
+    const auto handOn = [&](float* to, const float* given, int64_t columns, Share share) {
+      const GivenStates from = states_.orZeros(given, columns);
+      const int64_t first = share.begin * segmentColumns;
+      if (to != nullptr && rows.begin < rows.end && share.begin < share.end)
+        copyRows(from.at(rows.begin, first), from.stride, static_cast<int>(rows.end - rows.begin),
+                 columnsOf(columns, share.begin, static_cast<int>(share.end - share.begin)), to + rows.begin * columns + first, columns);
+    };
+    handOn(call_.output(inputInitialHidden), call_.input(inputDFinalHidden), problem_.hidden, hidden);
+    handOn(call_.output(inputInitialCell), call_.input(inputDFinalCell), problem_.units, segments);
+  }
+
   // Gradients of the states before the first step.
   void beforeFirstStep(Share rows, Share hidden, Share segments) const noexcept {
     float *dHidden = call_.output(inputInitialHidden), *dCell = call_.output(inputInitialCell);
@@ -380,6 +404,7 @@ class Backward {
   const BackwardWeights weights_;
   const BackwardSpace space_;
   const BackwardStates states_;
+  const LivingRows living_;
   const Gradients gradients_;
   CellFunction cells_[2] = {};  // for panels cut short, for whole panels
   CellFunction resetCells_[2] = {};
@@ -393,12 +418,10 @@ void prepare(const Call& call) noexcept {
 }
 
 Status run(const Call& call) noexcept {
+  const Status status = checkRows(call);
+  if (!status.isOk()) return status;
   const Backward backward(call, Layout(call.workspace), Layout(call.prepared));
   const RecurrentProblem& problem = backward.problem();
-  if (problem.ids) {
-    const Status status = checkIds(problem, call.inputIds(inputX));
-    if (!status.isOk()) return status;
-  }
   const Split split = splitOf(problem, call.team->size());
   StopFlag stop;
   shareWork(*call.team, split == Split::none ? 0 : alwaysShared, [&](const Crew& crew) { backward.run(crew, split, stop); });

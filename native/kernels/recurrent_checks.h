@@ -63,7 +63,6 @@ inline void checkRecurrent(Check& check, const Signature& signature) noexcept {
   check.that(recurrent.rank == 2, "the recurrent kernel has the rank %d", recurrent.rank);
   const OperandType& projection = signature.inputs[inputProjection];
   check.that(!projection.present || projection.rank == 2, "the projection has the rank %d", projection.rank);
-  check.that(!signature.inputs[inputLengths].present, "lengths are not known here");
   if (check.failed()) return;
   const RecurrentProblem problem = recurrentProblem(signature);
   check.that(ids || x.shape[2] == problem.inputs, "x has %d features, the kernel has rows for %lld", x.shape[2], static_cast<long long>(problem.inputs));
@@ -90,6 +89,9 @@ inline void checkRecurrent(Check& check, const Signature& signature) noexcept {
   checkState(check, signature.inputs[inputInitialHidden], problem, problem.hidden, "initialHidden");
   checkState(check, signature.inputs[inputInitialCell], problem, problem.units, "initialCell");
   checkState(check, signature.inputs[inputRecurrentMask], problem, problem.hidden, "recurrentMask");
+  const OperandType& lengths = signature.inputs[inputLengths];
+  if (lengths.present)
+    check.that(lengths.rank == 1 && lengths.shape[0] == problem.batch, "there is not one length for each of the %lld rows", static_cast<long long>(problem.batch));
   checkKeep(check, signature.inputs[inputHiddenKeep], problem, problem.hidden, "hiddenKeep");
   checkKeep(check, signature.inputs[inputCellKeep], problem, problem.units, "cellKeep");
 }
@@ -143,16 +145,6 @@ inline void checkBackward(Check& check, const Signature& signature) noexcept {
     check.that(outputs[inputRecurrentBias].count() == problem.width() && problem.gru() && problem.resetAfter, "dRecurrentBias does not belong here or has another shape");
   checkState(check, outputs[inputInitialHidden], problem, problem.hidden, "dInitialHidden");
   checkState(check, outputs[inputInitialCell], problem, problem.units, "dInitialCell");
-}
-
-// Refuses ids outside the kernel's rows.
-inline Status checkIds(const RecurrentProblem& problem, const int32_t* ids) noexcept {
-  for (int64_t position = 0; position < problem.rows(); ++position)
-    if (ids[position] < 0 || ids[position] >= problem.inputs)
-      return Status::error(Code::outOfRange, "id %d at [%lld, %lld] (time, row) is outside 0..%lld", ids[position],
-                           static_cast<long long>(position / problem.batch), static_cast<long long>(position % problem.batch),
-                           static_cast<long long>(problem.inputs - 1));
-  return Status::ok();
 }
 
 }  // namespace mneme::MNEME_TARGET_NAMESPACE

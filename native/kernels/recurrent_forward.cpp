@@ -22,6 +22,7 @@
 
 #include "kernels/recurrent_checks.h"
 #include "kernels/recurrent_forward_states.h"
+#include "kernels/recurrent_lengths.h"
 #include "kernels/recurrent_packing.h"
 #include "kernels/recurrent_plan.h"
 
@@ -37,6 +38,7 @@ Status verify(const Signature& signature, Requirements* requirements) noexcept {
   const RecurrentProblem problem = recurrentProblem(signature);
   Layout workspace, prepared;
   ForwardSpace(problem, wantsTape(signature), signature.threads, workspace, false);
+  LivingRows::takeOffsets(problem, workspace);
   ForwardWeights(problem, prepared);
   requirements->workspaceBytes = workspace.bytes();
   requirements->preparedBytes = prepared.bytes();
@@ -53,7 +55,8 @@ class Forward {
         tape_(call.output(outputTape)),
         weights_(problem_, prepared),
         space_(problem_, tape_ != nullptr, call.team->size(), workspace, true),
-        states_(call, problem_, tape_, space_) {
+        states_(call, problem_, tape_, space_),
+        living_(problem_, call.inputIds(inputLengths), workspace) {
     std::memset(space_.zeros, 0, static_cast<std::size_t>(std::max(problem_.paddedUnits(), problem_.paddedHidden())) * sizeof(float));
     chooseCells();
   }
@@ -63,37 +66,50 @@ class Forward {
   // One member's part, all steps. `stop` is shared by the crew.
   void run(const Crew& crew, Split split, StopFlag& stop) const noexcept {
     const bool byRows = split == Split::rows;
-    const Share rows = byRows ? crew.share(problem_.batch) : Share{0, problem_.batch};
+    const Share rows = byRows ? living_.shareOfRows(crew) : Share{0, problem_.batch};
     const Share panels = byRows ? Share{0, problem_.panels()} : crew.share(problem_.panels());
     const Share blocks = byRows ? Share{0, unitBlocks(problem_.units)} : crew.share(unitBlocks(problem_.units));
     const Share hiddenBlocks = byRows ? Share{0, unitBlocks(problem_.hidden)} : crew.share(unitBlocks(problem_.hidden));
-    const int64_t steps = stepsAtOnce(problem_);
+    living_.clearPadding(call_.output(outputY), problem_.hidden, byRows ? rows : crew.share(problem_.batch), {0, problem_.time});
     if (problem_.masked && call_.input(inputInitialHidden) != nullptr) {
-      feedFirst(rows, hiddenBlocks);
+      feedFirst(living_.living(rows, 0), hiddenBlocks);
       if (!byRows) crew.barrier();
     }
-    for (int64_t first = 0; first < problem_.time; first += steps) {
-      const int64_t end = std::min(problem_.time, first + steps);
+    const int64_t steps = living_.steps(rows), atOnce = stepsAtOnce(problem_);
+    for (int64_t first = 0; first < steps; first += atOnce) {
+      const int64_t end = std::min(steps, first + atOnce);
       inputProduct(first, end, rows, panels);
       for (int64_t t = first; t < end; ++t) {
-        step(crew, t, t - first, rows, panels);
+        const Share living = living_.living(rows, t);
+        step(crew, t, t - first, living, panels);
         if (problem_.resetBefore()) {
           if (!byRows) crew.barrier();
-          candidateStep(crew, t, t - first, rows, blocks);
+          candidateStep(crew, t, t - first, living, blocks);
         }
         if (problem_.projected) {
           if (!byRows) crew.barrier();
-          projectStep(t, rows, hiddenBlocks);
+          projectStep(t, living, hiddenBlocks);
         }
         if (byRows ? stop.seen(*call_.team) : stop.seenTogether(crew, t)) return;
       }
     }
   }
 
+  // The states after the last step of each row, which are the ones before the first where it has none.
   void finish() const noexcept {
-    const auto bytes = [&](int64_t columns) { return static_cast<std::size_t>(problem_.batch * columns) * sizeof(float); };
-    if (float* hidden = call_.output(outputFinalHidden)) std::memcpy(hidden, states_.hiddenAt(problem_.time - 1), bytes(problem_.hidden));
-    if (float* cell = call_.output(outputFinalCell)) std::memcpy(cell, states_.cellAt(problem_.time - 1), bytes(problem_.units));
+    // Rows of equal length are neighbours.
+    for (int64_t row = 0, end; row < problem_.batch; row = end) {
+      const int64_t length = living_.lengthOf(row);
+      for (end = row + 1; end < problem_.batch && living_.lengthOf(end) == length;) ++end;
+      const auto copy = [&](float* to, const float* from, int64_t columns) {
+        const auto bytes = static_cast<std::size_t>((end - row) * columns) * sizeof(float);
+        if (to == nullptr) return;
+        if (from == nullptr) std::memset(to + row * columns, 0, bytes);
+        else std::memcpy(to + row * columns, from + row * columns, bytes);
+      };
+      copy(call_.output(outputFinalHidden), states_.hiddenBefore(length), problem_.hidden);
+      copy(call_.output(outputFinalCell), length > 0 ? states_.cellAt(length - 1) : call_.input(inputInitialCell), problem_.units);
+    }
   }
 
  private:
@@ -136,9 +152,8 @@ class Forward {
   }
   // Gate buffer rows of steps [first, end) = bias + x W.
   void inputProduct(int64_t first, int64_t end, Share rows, Share panels) const noexcept {
-    const bool whole = rows.begin == 0 && rows.end == problem_.batch;
-    // All rows of neighbouring steps are neighbours.
-    const int64_t ranges = whole ? 1 : end - first, length = whole ? (end - first) * problem_.batch : rows.end - rows.begin;
+    const Share group = {first, end};
+    const int64_t ranges = living_.ranges(rows, group);
     const Side side = problem_.inputSide();
     for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
       const int segments = problem_.segments(side, panel);
@@ -146,11 +161,11 @@ class Forward {
       if (weights_.recurrentBias != nullptr) {
         const Lanes16 value = load16(weights_.recurrentBias + panel * segmentColumns);
         for (int64_t range = 0; range < ranges; ++range)
-          for (int64_t row = 0; row < length; ++row)
-            store16(gatesAt(panel, first + range, range, (whole ? 0 : rows.begin) + row) + 3 * segmentColumns, value);
+          for (Share own = living_.range(rows, group, range); own.begin < own.end; ++own.begin)
+            store16(gatesAt(panel, first, 0, own.begin) + 3 * segmentColumns, value);
       }
       if (problem_.ids) {
-        for (int64_t range = 0; range < ranges; ++range) gatherKernelRows(panel, segments, bias, first + range, range, whole ? 0 : rows.begin, length);
+        for (int64_t range = 0; range < ranges; ++range) gatherKernelRows(panel, segments, bias, first, living_.range(rows, group, range));
         continue;
       }
       TileOperands operands;
@@ -161,10 +176,10 @@ class Forward {
         operands.terms = std::min(termBlock, problem_.inputs - term);
         operands.b = weights_.kernel + problem_.columnsBefore(side, panel) * problem_.inputs + term * operands.bStride;
         for (int64_t range = 0; range < ranges; ++range) {
-          const int64_t begin = whole ? 0 : rows.begin;
-          const float* x = call_.input(inputX) + ((first + range) * problem_.batch + begin) * problem_.inputs + term;
-          float* to = gatesAt(panel, first + range, range, begin);
-          forTiles(0, length, tileRowsOf(segments), [&](int64_t row, int count) {
+          const Share own = living_.range(rows, group, range);
+          const float* x = call_.input(inputX) + first * problem_.batch * problem_.inputs + term;
+          float* to = gatesAt(panel, first, 0, 0);
+          forTiles(own.begin, own.end, tileRowsOf(segments), [&](int64_t row, int count) {
             operands.a = x + row * problem_.inputs;
             operands.to = to + row * panelColumns;
             operands.start = term == 0 ? bias : operands.to;
@@ -177,14 +192,14 @@ class Forward {
   }
 
   // The product with one-hot vectors: rows of the kernel.
-  void gatherKernelRows(int64_t panel, int segments, const float* bias, int64_t t, int64_t inGroup, int64_t begin, int64_t length) const noexcept {
-    const int32_t* ids = call_.inputIds(inputX) + t * problem_.batch + begin;
-    float* to = gatesAt(panel, t, inGroup, begin);
+  void gatherKernelRows(int64_t panel, int segments, const float* bias, int64_t first, Share rows) const noexcept {
+    const int32_t* ids = call_.inputIds(inputX) + first * problem_.batch;
+    float* to = gatesAt(panel, first, 0, 0);
     for (int s = 0; s < segments; ++s) {
       const Segment segment = problem_.segment(panel, s);
       const Lanes16 start = load16(bias + s * segmentColumns);
       const float* column = call_.input(inputKernel) + segment.column;
-      for (int64_t row = 0; row < length; ++row)
+      for (int64_t row = rows.begin; row < rows.end; ++row)
         store16(to + row * panelColumns + s * segmentColumns, add(start, loadFirst16(column + ids[row] * problem_.width(), segment.count)));
     }
   }
@@ -312,6 +327,7 @@ class Forward {
   const ForwardWeights weights_;
   const ForwardSpace space_;
   const ForwardStates states_;
+  const LivingRows living_;
   CellFunction cells_[2] = {};           // for panels cut short, for whole panels
   CellFunction candidateCells_[2] = {};
 };
@@ -324,12 +340,10 @@ void prepare(const Call& call) noexcept {
 }
 
 Status run(const Call& call) noexcept {
+  const Status status = checkRows(call);
+  if (!status.isOk()) return status;
   const Forward forward(call, Layout(call.workspace), Layout(call.prepared));
   const RecurrentProblem& problem = forward.problem();
-  if (problem.ids) {
-    const Status status = checkIds(problem, call.inputIds(inputX));
-    if (!status.isOk()) return status;
-  }
   const Split split = splitOf(problem, call.team->size());
   StopFlag stop;
   shareWork(*call.team, split == Split::none ? 0 : alwaysShared, [&](const Crew& crew) { forward.run(crew, split, stop); });

@@ -6,6 +6,7 @@
 // To be included inside a target region, after kernels/operands.h and kernels/parallel.h.
 #pragma once
 
+#include "kernels/recurrent_lengths.h"
 #include "kernels/recurrent_packing.h"
 #include "kernels/recurrent_plan.h"
 
@@ -55,23 +56,24 @@ struct GradientSums {
 class Gradients {
  public:
   // `dProjected`: of an LSTM with a projection the gradients of what it gave, rows of `paddedHidden`.
-  Gradients(const Call& call, const RecurrentProblem& problem, const BackwardWeights& weights, const float* resetHidden, const float* dProjected,
-            const GradientSums& sums) noexcept
+  Gradients(const Call& call, const RecurrentProblem& problem, const LivingRows& living, const BackwardWeights& weights, const float* resetHidden,
+            const float* dProjected, const GradientSums& sums) noexcept
       : call_(call),
         problem_(problem),
+        living_(living),
         weights_(weights),
         gates_(call.mutableInput(inputTape)),
         resetHidden_(resetHidden),
         dProjected_(dProjected),
         sums_(sums) {}
 
-  // dx of some rows of the batch in some steps.
+  // dx of some rows of the batch in some steps: zero where they do not live.
   void inputs(Share rows, Share time) const noexcept {
-    if (problem_.inputs <= narrowInputs) return narrowInputsOf(rows, time);
     float* dx = call_.output(inputX);
+    living_.clearPadding(dx, problem_.inputs, rows, time);
+    time.end = std::clamp(living_.steps(rows), time.begin, time.end);
+    if (problem_.inputs <= narrowInputs) return narrowInputsOf(rows, time);
     const Side side = problem_.inputSide();
-    const bool whole = rows.begin == 0 && rows.end == problem_.batch;
-    // As in forward: all rows of neighbouring steps are neighbours.
     const int64_t steps = stepsAtOnce(problem_);
     ChunkedTileOperands operands;
     operands.aStride = panelColumns;
@@ -79,7 +81,7 @@ class Gradients {
     operands.prefetchRows = true;
     for (int64_t first = time.begin; first < time.end; first += steps) {
       const int64_t end = std::min(time.end, first + steps);
-      const int64_t ranges = whole ? 1 : end - first, length = whole ? (end - first) * problem_.batch : rows.end - rows.begin;
+      const Share group = {first, end};
       for (int64_t panel = 0; panel < problem_.panels(); panel += panelGroup()) {
         const Share panels = {panel, std::min(problem_.panels(), panel + panelGroup())};
         for (int64_t block = 0; block < unitBlocks(problem_.inputs); ++block) {
@@ -87,9 +89,9 @@ class Gradients {
           const int segments = (columns + segmentColumns - 1) / segmentColumns;
           operands.bStride = segments * segmentColumns;
           operands.b = weights_.kernel + problem_.columns(side) * block * panelColumns + problem_.columnsBefore(side, panel) * operands.bStride;
-          for (int64_t range = 0; range < ranges; ++range) {
-            const int64_t begin = (first + range) * problem_.batch + (whole ? 0 : rows.begin);
-            forTiles(begin, begin + length, tileRowsOf(segments), [&](int64_t row, int count) {
+          for (int64_t range = 0; range < living_.ranges(rows, group); ++range) {
+            const Share own = living_.range(rows, group, range);
+            forTiles(first * problem_.batch + own.begin, first * problem_.batch + own.end, tileRowsOf(segments), [&](int64_t row, int count) {
               operands.a = gatesAt(panel, row) + side.first * segmentColumns;
               operands.to = dx + row * problem_.inputs + block * panelColumns;
               operands.start = panel == 0 ? nullptr : operands.to;
@@ -111,10 +113,11 @@ class Gradients {
     const bool peepholes = problem_.peepholes && (byPanels || crew.member == 0);
     if (problem_.ids) kernelByIds(crew.share(problem_.panels()));
     const bool biases = (byPanels || crew.member == 0) && (call_.output(inputBias) != nullptr || call_.output(inputRecurrentBias) != nullptr);
-    const int64_t before = call_.input(inputInitialHidden) == nullptr ? problem_.batch : 0;
-    if (before >= problem_.rows()) clearRows(call_.output(inputRecurrentKernel), panels, hidden);
-    for (int64_t row = 0; row < problem_.rows(); row += termBlock) {
-      const Share terms = {row, std::min(problem_.rows(), row + termBlock)};
+    const int64_t total = living_.total(), before = call_.input(inputInitialHidden) == nullptr ? living_.alive(0) : 0;
+    if (before >= total) clearRows(problem_.recurrentSide(), call_.output(inputRecurrentKernel), panels, hidden);
+    if (total == 0) clearOthers(panels, inputs, units);
+    for (int64_t term = 0; term < total; term += termBlock) {
+      const Share terms = {term, std::min(total, term + termBlock)};
       for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
         if (!problem_.ids)
           accumulate(problem_.inputSide(), panel, terms, 0, {call_.input(inputX), problem_.inputs}, inputs, sums_.kernel, call_.output(inputKernel));
@@ -146,13 +149,11 @@ class Gradients {
   static constexpr int64_t narrowInputs = 4;
 
   void narrowInputsOf(Share rows, Share time) const noexcept {
-    const bool whole = rows.begin == 0 && rows.end == problem_.batch;
-    const int64_t ranges = whole ? 1 : time.end - time.begin;
-    const int64_t length = whole ? (time.end - time.begin) * problem_.batch : rows.end - rows.begin;
-    for (int64_t range = 0; range < ranges; ++range) {
-      const int64_t begin = (time.begin + range) * problem_.batch + rows.begin;
-      for (int64_t row = begin; row < begin + length; row += Vector::width) {
-        const int count = static_cast<int>(std::min<int64_t>(Vector::width, begin + length - row));
+    for (int64_t range = 0; range < living_.ranges(rows, time); ++range) {
+      const Share own = living_.range(rows, time, range);
+      const int64_t end = time.begin * problem_.batch + own.end;
+      for (int64_t row = time.begin * problem_.batch + own.begin; row < end; row += Vector::width) {
+        const int count = static_cast<int>(std::min<int64_t>(Vector::width, end - row));
         switch (problem_.inputs) {
           case 1: narrowRows<1>(row, count); break;
           case 2: narrowRows<2>(row, count); break;
@@ -194,32 +195,34 @@ class Gradients {
 
   float* gatesAt(int64_t panel, int64_t row) const noexcept { return gates_ + (panel * problem_.rows() + row) * panelColumns; }
 
-  // Adds terms (rows of the batch at all times) to rows `rows` of a weight gradient, in one panel. `firstTerm` is the very first;
+  // Adds terms (living rows of the batch at all times) to rows `rows` of a weight gradient, in one panel. `firstTerm` is the very first;
   // after the last the sums go where they belong, until then they wait, packed: rows of a large gradient lie so far apart
   // that visiting them for every block costs 6 to 9 points of the peak.
   void accumulate(Side side, int64_t panel, Share terms, int64_t firstTerm, Terms a, Share rows, float* sums, float* gradient) const noexcept {
     Segment list[panelSegments];
     const int segments = problem_.listSegments(side, panel, list);
     float* waiting = sums + problem_.columnsBefore(side, panel) * a.columns;
-    const bool last = terms.end == problem_.rows();
+    const bool last = terms.end == living_.total();
+    Runs runs;
+    living_.listRuns(terms, &runs);
     alignas(64) float tile[maximumTileRows * panelColumns];
-    TileOperands operands;
+    RunsTileOperands operands;
+    operands.runs = &runs;
     operands.aStride = a.columns;
-    operands.b = gatesAt(panel, terms.begin) + side.first * segmentColumns;
+    operands.b = gatesAt(panel, 0) + side.first * segmentColumns;
     operands.bStride = panelColumns;
-    operands.terms = terms.end - terms.begin;
     operands.startStride = operands.toStride = segments * segmentColumns;
     forTiles(rows.begin, rows.end, tileRowsOf(segments), [&](int64_t row, int count) {
-      operands.a = a.data + terms.begin * a.columns + row;
+      operands.a = a.data + row;
       float* kept = waiting + row * operands.toStride;
       operands.start = terms.begin == firstTerm ? nullptr : kept;
       operands.to = last ? tile : kept;
-      runTile<TransposedTile>(operands, count, segments);
+      runTile<RunsTile>(operands, count, segments);
       if (last) unpackRows(tile, count, list, segments, gradient + row * problem_.width(), problem_.width());
     });
   }
 
-  // The states before the steps: the given ones (if any) for the first `batch` rows, then y of the step before.
+  // The states before the steps: the given ones (if any) for the rows of the first step, then y of the step before.
   void hiddenTerms(int64_t panel, Share terms, int64_t firstTerm, Share hidden) const noexcept {
     float* gradient = call_.output(inputRecurrentKernel);
     if (problem_.masked) {
@@ -228,23 +231,32 @@ class Gradients {
         accumulate(problem_.recurrentSide(), panel, fed, firstTerm, {gates_ + problem_.fedAt(), problem_.hidden}, hidden, sums_.recurrentKernel, gradient);
       return;
     }
-    const Share given = {std::max(terms.begin, firstTerm), std::min(terms.end, problem_.batch)};
+    const Share given = {std::max(terms.begin, firstTerm), std::min(terms.end, living_.alive(0))};
     if (given.begin < given.end)
       accumulate(problem_.recurrentSide(), panel, given, firstTerm, {call_.input(inputInitialHidden), problem_.hidden}, hidden,
                  sums_.recurrentKernel, gradient);
-    const Share later = {std::max(terms.begin, problem_.batch), terms.end};
+    const Share later = {std::max(terms.begin, living_.alive(0)), terms.end};
     if (later.begin < later.end)
       accumulate(problem_.recurrentSide(), panel, later, firstTerm, {call_.input(inputY) - problem_.batch * problem_.hidden, problem_.hidden}, hidden,
                  sums_.recurrentKernel, gradient);
   }
 
-  void clearRows(float* gradient, Share panels, Share rows) const noexcept {
+  void clearRows(Side side, float* gradient, Share panels, Share rows) const noexcept {
     Segment list[panelSegments];
     const float zeros[panelColumns] = {};
     for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-      const int segments = problem_.listSegments(problem_.recurrentSide(), panel, list);
+      const int segments = problem_.listSegments(side, panel, list);
       for (int64_t row = rows.begin; row < rows.end; ++row) unpackRows(zeros, 1, list, segments, gradient + row * problem_.width(), problem_.width());
     }
+  }
+
+  // Where no row has a step: all but the recurrent side and what ids give.
+  void clearOthers(Share panels, Share inputs, Share units) const noexcept {
+    if (!problem_.ids) clearRows(problem_.inputSide(), call_.output(inputKernel), panels, inputs);
+    if (problem_.resetBefore()) clearRows(problem_.candidateSide(), call_.output(inputRecurrentKernel), panels, units);
+    for (float* sums : {sums_.biases, sums_.peepholes})
+      if (sums != nullptr)
+        std::memset(sums + panels.begin * panelColumns, 0, static_cast<std::size_t>((panels.end - panels.begin) * panelColumns) * sizeof(float));
   }
 
   // One-hot inputs: each id adds its row of gate gradients to its row of the kernel's gradient, in order.
@@ -256,27 +268,32 @@ class Gradients {
     for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
       const int segments = problem_.listSegments(problem_.inputSide(), panel, list);
       for (int64_t row = 0; row < problem_.inputs; ++row) unpackRows(zeros, 1, list, segments, gradient + row * problem_.width(), problem_.width());
-      for (int64_t row = 0; row < problem_.rows(); ++row)
-        for (int s = 0; s < segments; ++s) {
-          float* to = gradient + ids[row] * problem_.width() + list[s].column;
-          storeFirst16(to, add(loadFirst16(to, list[s].count), load16(gatesAt(panel, row) + s * segmentColumns)), list[s].count);
-        }
+      for (int64_t t = 0; t < problem_.time; ++t)
+        for (int64_t row = t * problem_.batch, end = row + living_.alive(t); row < end; ++row)
+          for (int s = 0; s < segments; ++s) {
+            float* to = gradient + ids[row] * problem_.width() + list[s].column;
+            storeFirst16(to, add(loadFirst16(to, list[s].count), load16(gatesAt(panel, row) + s * segmentColumns)), list[s].count);
+          }
     }
   }
 
-  // Adds the rows in order, then the sums of these (up to 256) rows to those of the rows before.
-  void sumRows(int64_t panel, Share rows) const noexcept {
+  // Adds the terms in order, then the sums of these (up to 256) terms to those of the terms before.
+  void sumRows(int64_t panel, Share terms) const noexcept {
     float* total = sums_.biases + panel * panelColumns;
-    const float* gates = gatesAt(panel, rows.begin);
+    Runs runs;
+    living_.listRuns(terms, &runs);
     Lanes16 sum[panelSegments];
-    for (int s = 0; s < panelSegments; ++s) sum[s] = load16(gates + s * segmentColumns);
-    for (int64_t row = 1; row < rows.end - rows.begin; ++row) {
-      gates += panelColumns;
+    for (int64_t index = 0; index < runs.count; ++index) {
+      const Run run = runs.list[index];
+      const float* gates = gatesAt(panel, run.first);
+      for (int64_t row = 0; row < run.rows; ++row, gates += panelColumns) {
+        const bool first = index == 0 && row == 0;
 #pragma GCC unroll 4
-      for (int s = 0; s < panelSegments; ++s) sum[s] = add(sum[s], load16(gates + s * segmentColumns));
+        for (int s = 0; s < panelSegments; ++s) sum[s] = first ? load16(gates + s * segmentColumns) : add(sum[s], load16(gates + s * segmentColumns));
+      }
     }
     for (int s = 0; s < panelSegments; ++s) {
-      if (rows.begin > 0) sum[s] = add(load16(total + s * segmentColumns), sum[s]);
+      if (terms.begin > 0) sum[s] = add(load16(total + s * segmentColumns), sum[s]);
       store16(total + s * segmentColumns, sum[s]);
     }
   }
@@ -294,26 +311,29 @@ class Gradients {
   }
 
   // Peephole weights: as the biases, each gate gradient times the c that the gate looked at.
-  void sumPeepholes(int64_t panel, Share rows) const noexcept {
+  void sumPeepholes(int64_t panel, Share terms) const noexcept {
     const int last = static_cast<int>(problem_.gates) - 2, output = static_cast<int>(problem_.gates) - 1;
     const int lanes = problem_.lanes(panel);
     const int64_t unit = panel * problem_.panelUnits();
     const float* after = gates_ + (problem_.keepsCandidates() ? problem_.candidatesAt() : problem_.cellsAt()) + unit;
     const float* cells = gates_ + problem_.cellsAt() + unit - problem_.batch * problem_.units;
     const float* initial = call_.input(inputInitialCell);
+    Runs runs;
+    living_.listRuns(terms, &runs);
     Lanes16 sum[panelSegments - 1];
     for (Lanes16& one : sum) one = broadcast16(0.0f);
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const float* gates = gatesAt(panel, row);
-      if (row >= problem_.batch || initial != nullptr) {
-        const Lanes16 before = loadFirst16(row < problem_.batch ? initial + row * problem_.units + unit : cells + row * problem_.units, lanes);
-        for (int s = 0; s < last; ++s) sum[s] = fma(load16(gates + s * segmentColumns), before, sum[s]);
+    for (int64_t index = 0; index < runs.count; ++index)
+      for (int64_t row = runs.list[index].first, end = row + runs.list[index].rows; row < end; ++row) {
+        const float* gates = gatesAt(panel, row);
+        if (row >= problem_.batch || initial != nullptr) {
+          const Lanes16 before = loadFirst16(row < problem_.batch ? initial + row * problem_.units + unit : cells + row * problem_.units, lanes);
+          for (int s = 0; s < last; ++s) sum[s] = fma(load16(gates + s * segmentColumns), before, sum[s]);
+        }
+        sum[last] = fma(load16(gates + output * segmentColumns), loadFirst16(after + row * problem_.units, lanes), sum[last]);
       }
-      sum[last] = fma(load16(gates + output * segmentColumns), loadFirst16(after + row * problem_.units, lanes), sum[last]);
-    }
     float* total = sums_.peepholes + panel * panelColumns;
     for (int s = 0; s <= last; ++s) {
-      if (rows.begin > 0) sum[s] = add(load16(total + s * segmentColumns), sum[s]);
+      if (terms.begin > 0) sum[s] = add(load16(total + s * segmentColumns), sum[s]);
       store16(total + s * segmentColumns, sum[s]);
     }
   }
@@ -332,22 +352,27 @@ class Gradients {
     if (gradient == nullptr) return;
     Segment list[panelSegments];
     alignas(64) float tile[maximumTileRows * panelColumns];
-    TileOperands operands;
+    Runs runs;
+    RunsTileOperands operands;
+    operands.runs = &runs;
     operands.aStride = problem_.units;
     operands.bStride = operands.startStride = problem_.paddedHidden();
-    for (int64_t row = 0; row < problem_.rows(); row += termBlock) {
-      const bool last = row + termBlock >= problem_.rows();
-      operands.terms = std::min(termBlock, problem_.rows() - row);
+    const int64_t total = living_.total();
+    if (total == 0)
+      std::memset(gradient + units.begin * problem_.hidden, 0, static_cast<std::size_t>((units.end - units.begin) * problem_.hidden) * sizeof(float));
+    for (int64_t term = 0; term < total; term += termBlock) {
+      const bool last = term + termBlock >= total;
+      living_.listRuns({term, std::min(total, term + termBlock)}, &runs);
       for (int64_t column = 0; column < problem_.hidden; column += panelColumns) {
         const int segments = plainSegments(column, problem_.hidden - column, list);
-        operands.b = dProjected_ + row * problem_.paddedHidden() + column;
+        operands.b = dProjected_ + column;
         forTiles(units.begin, units.end, tileRowsOf(segments), [&](int64_t unit, int count) {
           float* kept = sums_.projection + unit * problem_.paddedHidden() + column;
-          operands.a = gates_ + problem_.unprojectedAt() + row * problem_.units + unit;
-          operands.start = row == 0 ? nullptr : kept;
+          operands.a = gates_ + problem_.unprojectedAt() + unit;
+          operands.start = term == 0 ? nullptr : kept;
           operands.to = last ? tile : kept;
           operands.toStride = last ? segments * segmentColumns : problem_.paddedHidden();
-          runTile<TransposedTile>(operands, count, segments);
+          runTile<RunsTile>(operands, count, segments);
           if (last) unpackRows(tile, count, list, segments, gradient + unit * problem_.hidden, problem_.hidden);
         });
       }
@@ -356,6 +381,7 @@ class Gradients {
 
   const Call& call_;
   const RecurrentProblem& problem_;
+  const LivingRows& living_;
   const BackwardWeights& weights_;
   float* const gates_;
   const float* const resetHidden_;

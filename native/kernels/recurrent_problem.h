@@ -64,6 +64,7 @@ struct RecurrentProblem {
   Keep hiddenKeep = Keep::none, cellKeep = Keep::none;
   float cellClip = 0;  // 0: none
   bool ids = false;    // x are ids that stand for one-hot vectors
+  bool ragged = false; // rows have lengths
   Activation gate, candidate, output;
 
   bool lstm() const noexcept { return cell == CellKind::lstm; }
@@ -155,6 +156,7 @@ inline RecurrentProblem recurrentProblem(const Signature& signature) noexcept {
   problem.masked = signature.inputs[inputRecurrentMask].present;
   problem.hiddenKeep = keepOf(signature.inputs[inputHiddenKeep]);
   problem.cellKeep = keepOf(signature.inputs[inputCellKeep]);
+  problem.ragged = signature.inputs[inputLengths].present;
   problem.time = x.shape[0];
   problem.batch = x.shape[1];
   problem.ids = x.dtype == Dtype::i32;

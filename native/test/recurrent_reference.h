@@ -60,7 +60,7 @@ struct RecurrentData {
   float cellClip = 0;
   std::vector<float> x, kernel, recurrentKernel, bias, recurrentBias, initialHidden, initialCell, peephole, projection, recurrentMask, hiddenKeep, cellKeep;
   std::vector<float> dy, dFinalHidden, dFinalCell;
-  std::vector<int32_t> ids;
+  std::vector<int32_t> ids, lengths;
 
   int64_t gates() const { return cell == Cell::simple ? 1 : cell == Cell::lstm && !coupled ? 4 : 3; }
   bool gru() const { return cell == Cell::gruAfter || cell == Cell::gruBefore; }
