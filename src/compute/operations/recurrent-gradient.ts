@@ -1,8 +1,9 @@
 /** `recurrentGradient`: backward through `recurrent`, from what it kept on its tape. */
 import type { Operation } from '../graph.js';
 import { expectShape, f32, trafficOf } from './operand.js';
-import { recurrentGradientReference } from './recurrent-gradient-reference.js';
+import { recurrentGradientOfRows } from './recurrent-lengths.js';
 import {
+  canFailByRows,
   operandCount,
   recurrentAttributes,
   recurrentFlops,
@@ -40,7 +41,7 @@ export const recurrentGradientOperation: Operation = {
       projection && f32([units, hiddenSize]),
     ];
   },
-  reference: recurrentGradientReference,
+  reference: recurrentGradientOfRows,
   words: ({ attributes }) => recurrentWords(attributes),
   cost: (node) => {
     const sizes = recurrentSizes('recurrentGradient', node.inputs, recurrentAttributes(node.attributes));
@@ -49,7 +50,7 @@ export const recurrentGradientOperation: Operation = {
     const dropped = node.outputs[0] || ids ? 0 : 2 * time * batch * inputs * gates * units;
     return { flops: 2 * recurrentFlops(sizes) - dropped, bytes: trafficOf(node) };
   },
-  canFail: (node) => node.inputs[0]?.dtype === 'i32',
+  canFail: canFailByRows,
   consumes: [operandCount + 1],
   optionalOutputs: [0, 3, 4, 5, 6, 7, 8],
 };

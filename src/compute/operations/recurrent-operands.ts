@@ -1,6 +1,6 @@
 /** What `recurrent` and `recurrentGradient` have in common: attributes, shapes and words. */
 import { differentiate, type Expression, encode, floatBits, scalarFunction } from '../expression.js';
-import type { Specification } from '../graph.js';
+import type { Node, Specification } from '../graph.js';
 import { printShape, sameShape } from '../tensor.js';
 import type { ActivationFunction, Cell, StepFunctions } from './cells/cell.js';
 import { gru } from './cells/gru.js';
@@ -100,7 +100,7 @@ export function recurrentSizes(
   expectShape(`${where}: recurrent mask`, recurrentMask, [batch, hiddenSize]);
   expectKeep(`${where}: share of the hidden state to keep`, hiddenKeep, [time, batch, hiddenSize]);
   expectKeep(`${where}: share of the cell state to keep`, cellKeep, [time, batch, units]);
-  expect(!lengths, () => `${where}: rows of unequal length are not supported.`);
+  expectShape(`${where}: lengths`, lengths, [batch], 'i32');
   expect(!recurrentBias || (cell === 'gru' && resetAfter), () => {
     return `${where}: only a GRU whose reset gate acts after the product has a recurrent bias.`;
   });
@@ -160,6 +160,10 @@ export function recurrentWords(attributes: object): number[] {
     ...activationWords(activations.outputActivation),
   ];
 }
+
+/** Ids may lie outside of the kernel's rows, and lengths outside of the steps. */
+export const canFailByRows = ({ inputs }: Node): boolean =>
+  inputs[0]?.dtype === 'i32' || inputs[operandCount - 1] !== undefined;
 
 /** Multiplications and additions of the products of one pass, and about ten operations a gate. */
 export function recurrentFlops({

@@ -6,8 +6,10 @@ import { makeNode, type Operation, type Value } from '../graph.js';
 import { matmul } from './matmul.js';
 import { f32, rowsOf, trafficOf } from './operand.js';
 import { recurrentGradientOperation } from './recurrent-gradient.js';
+import { recurrentOfRows } from './recurrent-lengths.js';
 import {
   type CellKind,
+  canFailByRows,
   type RecurrentAttributes,
   recurrentAttributes,
   recurrentFlops,
@@ -15,7 +17,6 @@ import {
   recurrentWords,
   tapeLength,
 } from './recurrent-operands.js';
-import { recurrentReference } from './recurrent-reference.js';
 
 /** An activation: the number by which kernels know it (0: by its expression), and the expression. */
 export interface CellActivation {
@@ -61,6 +62,12 @@ export interface RecurrentOptions {
   readonly activation: CellActivation;
   /** LSTM: what c goes through on its way out. Default: `activation`. */
   readonly outputActivation?: CellActivation | undefined;
+  /**
+   * `[B]` i32, from 0 to T and not growing from row to row, others fail the step with `out-of-range`: each row ends after
+   * so many steps. Behind its end its output is zero and its input is not looked at; its final states are those at its end.
+   * Without lengths all rows have T steps. `sortRows` and `permuteRows` put rows in this order and back.
+   */
+  readonly lengths?: Value | undefined;
   /** Gradients can be taken. */
   readonly training: boolean;
 }
@@ -68,7 +75,7 @@ export interface RecurrentOptions {
 export interface RecurrentResult {
   /** `[T, B, H]` */
   readonly output: Value;
-  /** `[B, H]`, after the last step. */
+  /** `[B, H]`, after the last step of each row. */
   readonly finalHidden: Value;
   /** LSTM only. */
   readonly finalCell?: Value;
@@ -85,7 +92,7 @@ export function recurrent(options: RecurrentOptions): RecurrentResult {
   const { cell, resetAfter = false, coupled = false, cellClip = 0, training } = options;
   const { gateActivation, activation, outputActivation = activation } = options;
   const { recurrentKernel, bias, recurrentBias, initialHidden, initialCell } = options;
-  const { peephole, projection, recurrentMask, hiddenKeep, cellKeep } = options;
+  const { peephole, projection, recurrentMask, hiddenKeep, cellKeep, lengths } = options;
   const build = ({ kind, expression }: CellActivation) => ({ kind, expression: expression(variable(0)) });
   const attributes: RecurrentAttributes & { readonly training: boolean } = {
     cell,
@@ -99,7 +106,7 @@ export function recurrent(options: RecurrentOptions): RecurrentResult {
   };
   const narrow = withoutExpansion(options);
   const states = [initialHidden, initialCell, peephole, projection, recurrentMask, hiddenKeep, cellKeep];
-  const inputs = [...narrow, recurrentKernel, bias, recurrentBias, ...states, undefined];
+  const inputs = [...narrow, recurrentKernel, bias, recurrentBias, ...states, lengths];
   const [output, finalHidden, finalCell] = makeNode(recurrentOperation, inputs, { ...attributes }).outputs;
   return { output: output!, finalHidden: finalHidden!, ...(finalCell ? { finalCell } : {}) };
 }
@@ -127,13 +134,13 @@ export const recurrentOperation: Operation = {
     const results = makeNode(recurrentGradientOperation, inputs, attributes).outputs;
     return node.inputs.map((_, index) => (wanted[index] ? results[index] : undefined));
   },
-  reference: recurrentReference,
+  reference: recurrentOfRows,
   words: ({ attributes }) => recurrentWords(attributes),
   cost: (node) => {
     const sizes = recurrentSizes('recurrent', node.inputs, recurrentAttributes(node.attributes));
     return { flops: recurrentFlops(sizes), bytes: trafficOf(node) };
   },
-  canFail: (node) => node.inputs[0]?.dtype === 'i32',
+  canFail: canFailByRows,
   optionalOutputs: [1, 2, 3],
 };
 
