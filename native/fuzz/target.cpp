@@ -172,6 +172,7 @@ struct Tapes {
 
 Tapes tapesOf(const Program& program) {
   constexpr std::size_t written = 3, read = 14;  // by `recurrent`, by `recurrentGradient`
+  constexpr std::size_t lengths = 12;            // of the rows: which of them the tape is about
   const auto isCalled = [](const Instruction& instruction, const char* name) { return std::strcmp(instruction.kernel->name, name) == 0; };
   const auto overlap = [&](const Buffer& a, const Buffer& b) {
     const Reach first = reachOf(a, program.loops), second = reachOf(b, program.loops);
@@ -189,7 +190,8 @@ Tapes tapesOf(const Program& program) {
     if (!tape.strides.empty()) tapes.readByOthers = true;  // one in each iteration
     for (const Instruction& other : program.instructions) {
       const bool isGradient = isCalled(other, "recurrentGradient") && other.words == writer.words &&
-                              std::equal(writer.inputTypes.begin(), writer.inputTypes.begin() + 13, other.inputTypes.begin(), sameType);
+                              std::equal(writer.inputTypes.begin(), writer.inputTypes.begin() + 13, other.inputTypes.begin(), sameType) &&
+                              writer.inputs[lengths] == other.inputs[lengths];
       for (const auto* operands : {&other.inputs, &other.outputs}) {
         for (std::size_t index = 0; index < operands->size(); ++index) {
           const int32_t operand = (*operands)[index];

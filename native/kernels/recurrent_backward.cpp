@@ -432,7 +432,7 @@ Status run(const Call& call) noexcept {
 }  // namespace
 
 extern const Kernel recurrentGradient;
-const Kernel recurrentGradient = {"recurrentGradient", verify, prepare, run};
+const Kernel recurrentGradient = {"recurrentGradient", verify, prepare, run, 1u << inputTape};
 
 }  // namespace mneme::MNEME_TARGET_NAMESPACE
 

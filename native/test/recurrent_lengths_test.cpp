@@ -278,3 +278,7 @@ MNEME_TEST(recurrentLengthsStop, "recurrent: with lengths too, a team that is to
         runKernels(data, {}, *availableTables()[0], team, false, Code::stopped);
       }
 }
+
+MNEME_TEST(recurrentGradientConsumes, "recurrentGradient says that it overwrites its tape: nothing that was checked, lengths or ids, may lie on it") {
+  for (const KernelTable* table : availableTables()) MNEME_CHECK(table->find("recurrentGradient", 17)->consumes == 1u << 14);
+}
