@@ -13,6 +13,7 @@
 // the steps from the last to the first; then the blocks in order.
 #include <algorithm>
 
+#include "kernels/lengths.h"
 #include "kernels/operands.h"
 #include "kernels/parallel.h"
 
@@ -98,20 +99,27 @@ class Backward {
   }
 
  private:
-  void runRows(const Member& member, Share rows) const noexcept {
-    const int64_t units = problem_.units, first = rows.begin * units, end = rows.end * units;
+  void runRows(const Member& member, Share all) const noexcept {
+    const int64_t units = problem_.units, first = all.begin * units, end = all.end * units;
     const int64_t block = Workspace::sumsOfBlock(problem_);
-    std::fill(space_.sums + rows.begin / rowsTogether * block, space_.sums + (rows.end + rowsTogether - 1) / rowsTogether * block, 0.0f);
+    std::fill(space_.sums + all.begin / rowsTogether * block, space_.sums + (all.end + rowsTogether - 1) / rowsTogether * block, 0.0f);
     const auto begin = [&](const float* given, float* to) {
       if (given == nullptr) std::fill(to + first, to + end, 0.0f);
       else std::copy(given + first, given + end, to + first);
     };
     begin(call_.input(inputDFinalHidden), space_.hidden);
     if (problem_.lstm()) begin(call_.input(inputDFinalCell), space_.cell);
-    if (const float* dy = dyOf(problem_.time - 1))
-      for (int64_t i = first; i < end; ++i) space_.hidden[i] += dy[i];
+    const int32_t* lengths = call_.inputIds(inputLengths);
+    for (int64_t row = all.begin; row < all.end; ++row) {
+      const int64_t last = lengthOf(problem_, lengths, row) - 1;
+      const float* dy = last < 0 ? nullptr : dyOf(last);
+      for (int64_t i = row * units; dy != nullptr && i < (row + 1) * units; ++i) space_.hidden[i] += dy[i];
+    }
     const bool toStart = call_.output(inputInitialHidden) != nullptr;
     for (int64_t t = problem_.time - 1; t >= 0 && !call_.team->stopping(); --t) {
+      const Share rows = livingRows(all, lengths, t);
+      clear({rows.end, all.end}, t, call_.output(inputX));
+      clear({rows.end, all.end}, t, call_.output(inputRecurrentKernel));
       for (int64_t row = rows.begin; row < rows.end; ++row) {
         if (problem_.lstm()) lstmRow(member, t, row);
         else if (problem_.gru()) gruRow(member, t, row);
@@ -126,6 +134,11 @@ class Backward {
     if (float* cell = call_.output(inputInitialCell)) std::copy(space_.cell + first, space_.cell + end, cell + first);
   }
 
+  void clear(Share rows, int64_t t, float* gradient) const noexcept {
+    if (gradient == nullptr) return;
+    gradient += t * problem_.batch * problem_.width();
+    std::fill(gradient + rows.begin * problem_.width(), gradient + rows.end * problem_.width(), 0.0f);
+  }
   const float* dyOf(int64_t t) const noexcept {
     return call_.input(inputDy) == nullptr ? nullptr : call_.input(inputDy) + t * problem_.batch * problem_.units;
   }
@@ -275,6 +288,8 @@ void prepare(const Call& call) noexcept {
 
 Status run(const Call& call) noexcept {
   const Backward backward(call, Layout(call.workspace));
+  const Status lengths = checkRowLengths(backward.problem(), call.inputIds(inputLengths));
+  if (!lengths.isOk()) return lengths;
   shareWork(*call.team, workOf(backward.problem()), [&](const Crew& crew) { backward.run(crew); });
   return call.team->stopping() ? Status::error(Code::stopped, "the stream was stopped") : Status::ok();
 }

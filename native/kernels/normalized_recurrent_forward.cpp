@@ -2,7 +2,7 @@
 //
 //   inputs   x [T, B, G*H] (input products), recurrentKernel [H, G*H], inputGain? [G*H] (LSTM and GRU: required),
 //            recurrentGain [G*H], bias? [G*H], recurrentBias? [G*H] (GRU), cellGain? [H] (LSTM: required), cellBias? [H] (LSTM),
-//            initialHidden? [B, H], initialCell? [B, H]
+//            initialHidden? [B, H], initialCell? [B, H], lengths? [B] i32
 //   outputs  y [T, B, H], finalHidden? [B, H], finalCell? [B, H]; and all of them or none, for the gradient: products
 //            [T, B, G*H] (h U; of a simple RNN x + h U), gates [T, B, G*H] (or the sums they are taken of, where an activation is
 //            an expression), cells [T, B, H] (LSTM), moments [T, B, 2n] (mean and reciprocal deviation of each group)
@@ -12,6 +12,7 @@
 // and each member runs its rows through all steps by itself.
 #include <algorithm>
 
+#include "kernels/lengths.h"
 #include "kernels/operands.h"
 #include "kernels/parallel.h"
 
@@ -79,10 +80,14 @@ class Forward {
   const Problem& problem() const noexcept { return problem_; }
 
   void run(const Crew& crew) const noexcept {
-    const Share rows = rowsOf(problem_, crew);
-    if (rows.begin == rows.end) return;
+    const Share all = rowsOf(problem_, crew);
+    if (all.begin == all.end) return;
+    const int32_t* lengths = call_.inputIds(inputLengths);
     const Member& member = space_.members[crew.member];
     for (int64_t t = 0; t < problem_.time && !call_.team->stopping(); ++t) {
+      const Share rows = livingRows(all, lengths, t);
+      float* output = call_.output(outputY) + t * problem_.batch * problem_.units;
+      std::fill(output + rows.end * problem_.units, output + all.end * problem_.units, 0.0f);
       const float* before = hiddenBefore(t);
       multiplyRows(rows, before, before == nullptr ? 0 : problem_.units, weights_, problem_.units,
                    problem_.simple() ? call_.input(inputX) + t * problem_.batch * problem_.width() : nullptr, productsOf(t), problem_.width());
@@ -92,12 +97,19 @@ class Forward {
         else simpleRow(member, t, row);
       }
     }
-    const int64_t first = rows.begin * problem_.units, end = rows.end * problem_.units, last = (problem_.time - 1) * problem_.batch * problem_.units;
-    if (float* hidden = call_.output(outputFinalHidden)) std::copy(call_.output(outputY) + last + first, call_.output(outputY) + last + end, hidden + first);
-    if (float* cell = call_.output(outputFinalCell)) std::copy(cellsOf(problem_.time - 1) + first, cellsOf(problem_.time - 1) + end, cell + first);
+    for (int64_t row = all.begin; row < all.end; ++row) {
+      const int64_t length = lengthOf(problem_, lengths, row);
+      copyState(member, row, hiddenBefore(length), call_.output(outputFinalHidden));
+      if (problem_.lstm()) copyState(member, row, cellsBefore(length), call_.output(outputFinalCell));
+    }
   }
 
  private:
+  void copyState(const Member& member, int64_t row, const float* from, float* to) const noexcept {
+    if (to == nullptr) return;
+    from = from == nullptr ? member.zeros : from + row * problem_.units;
+    std::copy(from, from + problem_.units, to + row * problem_.units);
+  }
   const float* hiddenBefore(int64_t t) const noexcept {
     return t == 0 ? call_.input(inputInitialHidden) : call_.output(outputY) + (t - 1) * problem_.batch * problem_.units;
   }
@@ -234,6 +246,8 @@ void prepare(const Call& call) noexcept {
 
 Status run(const Call& call) noexcept {
   const Forward forward(call, Layout(call.workspace));
+  const Status lengths = checkRowLengths(forward.problem(), call.inputIds(inputLengths));
+  if (!lengths.isOk()) return lengths;
   shareWork(*call.team, workOf(forward.problem()), [&](const Crew& crew) { forward.run(crew); });
   return call.team->stopping() ? Status::error(Code::stopped, "the stream was stopped") : Status::ok();
 }

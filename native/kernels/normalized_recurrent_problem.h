@@ -12,7 +12,9 @@
 //
 // A group of columns is all gates of an LSTM, and of a GRU r and z together, n by itself, as in the paper; or each gate by itself.
 //
-// To be included inside a target region, after kernels/operands.h and kernels/parallel.h.
+// Rows come with falling lengths: those that live in step t are the first ones. Of others nothing is read, and results are zero.
+//
+// To be included inside a target region, after kernels/operands.h, kernels/parallel.h and kernels/lengths.h.
 #pragma once
 
 #include "kernels/recurrent_cells.h"
@@ -21,9 +23,9 @@ namespace mneme::MNEME_TARGET_NAMESPACE::normalized {
 
 // Positions of the operands; the gradient's outputs are in the order of the first ten (the gradient of h U at recurrentKernel).
 enum Input { inputX, inputRecurrentKernel, inputInputGain, inputRecurrentGain, inputBias, inputRecurrentBias, inputCellGain, inputCellBias,
-             inputInitialHidden, inputInitialCell, inputY, inputProducts, inputGates, inputCells, inputMoments, inputDy, inputDFinalHidden,
+             inputInitialHidden, inputInitialCell, inputLengths, inputY, inputProducts, inputGates, inputCells, inputMoments, inputDy, inputDFinalHidden,
              inputDFinalCell };
-constexpr int forwardInputs = 10, backwardInputs = 18;
+constexpr int forwardInputs = 11, backwardInputs = 19;
 enum Output { outputY, outputFinalHidden, outputFinalCell, outputProducts, outputGates, outputCells, outputMoments };
 constexpr int forwardOutputs = 7, backwardOutputs = 10;
 
@@ -92,7 +94,7 @@ inline Problem problemOf(const Signature& signature) noexcept {
   return problem;
 }
 
-// Checks the attribute words and the ten inputs both operations begin with.
+// Checks the attribute words and the eleven inputs both operations begin with.
 inline void checkNormalized(Check& check, const Signature& signature) noexcept {
   if (check.failed()) return;
   const Span<const int32_t> words = signature.words;
@@ -117,6 +119,7 @@ inline void checkNormalized(Check& check, const Signature& signature) noexcept {
   check.input(inputX, Dtype::f32).input(inputRecurrentKernel, Dtype::f32).input(inputRecurrentGain, Dtype::f32);
   for (int input : {inputInputGain, inputBias, inputRecurrentBias, inputCellGain, inputCellBias, inputInitialHidden, inputInitialCell})
     check.optionalInput(input, Dtype::f32);
+  check.optionalInput(inputLengths, Dtype::i32);
   if (check.failed()) return;
   const OperandType &x = signature.inputs[inputX], &kernel = signature.inputs[inputRecurrentKernel];
   check.that(x.rank == 3 && kernel.rank == 2, "x and the recurrent kernel have the ranks %d and %d", x.rank, kernel.rank);
@@ -137,6 +140,27 @@ inline void checkNormalized(Check& check, const Signature& signature) noexcept {
   vector(inputCellGain, problem.units, problem.lstm(), problem.lstm());
   vector(inputCellBias, problem.units, problem.lstm(), false);
   check.that(!signature.inputs[inputInitialCell].present || problem.lstm(), "only an LSTM has a cell state");
+  const OperandType& lengths = signature.inputs[inputLengths];
+  check.that(!lengths.present || (lengths.rank == 1 && lengths.shape[0] == problem.batch), "not one length for each of %lld rows",
+             static_cast<long long>(problem.batch));
+}
+
+// Refuses lengths that are none, or that grow from row to row.
+inline Status checkRowLengths(const Problem& problem, const int32_t* lengths) noexcept {
+  if (lengths == nullptr) return Status::ok();
+  for (int64_t row = 1; row < problem.batch; ++row)
+    if (lengths[row] > lengths[row - 1])
+      return Status::error(Code::outOfRange, "row %lld of length %d comes after one of length %d: rows are sorted by falling length",
+                           static_cast<long long>(row), lengths[row], lengths[row - 1]);
+  return checkLengths(lengths, problem.batch, problem.time);
+}
+inline int64_t lengthOf(const Problem& problem, const int32_t* lengths, int64_t row) noexcept {
+  return lengths == nullptr ? problem.time : lengths[row];
+}
+// Those of some rows that live in step t.
+inline Share livingRows(Share rows, const int32_t* lengths, int64_t t) noexcept {
+  while (lengths != nullptr && rows.end > rows.begin && lengths[rows.end - 1] <= t) --rows.end;
+  return rows;
 }
 
 // An operand [batch, columns] or, with `sequence`, [time, batch, columns]; an absent one fits.

@@ -8,7 +8,7 @@ import {
   normalizedRecurrent,
   reduceSum,
 } from '../../src/compute/operations/index.js';
-import type { Tensor } from '../../src/compute/tensor.js';
+import { type Tensor, tensor } from '../../src/compute/tensor.js';
 import { expectGradients, noise } from './finite-differences.js';
 
 const activations = {
@@ -32,6 +32,8 @@ interface Variant {
   readonly states?: boolean;
   readonly biases?: boolean;
   readonly separate?: boolean;
+  /** Not growing from row to row. */
+  readonly lengths?: readonly number[];
   /** What the loss is made of. */
   readonly uses?: readonly Result[];
   readonly gateActivation?: keyof typeof activations;
@@ -41,7 +43,7 @@ interface Variant {
 const units = 4;
 
 async function check({ cell, gates }: (typeof cells)[number], variant: Variant): Promise<void> {
-  const { time = 3, batch = 2, states = true, biases = true, separate = false } = variant;
+  const { time = 3, batch = 2, states = true, biases = true, separate = false, lengths } = variant;
   const { uses = ['output', 'finalHidden', 'finalCell'], gateActivation = 'sigmoid', activation = 'tanh' } = variant;
   const width = gates * units;
   const lstm = cell === 'lstm';
@@ -57,7 +59,8 @@ async function check({ cell, gates }: (typeof cells)[number], variant: Variant):
     ...(states ? { initialHidden: noise([batch, units], 6, 0.5) } : {}),
     ...(states && lstm ? { initialCell: noise([batch, units], 7, 0.5) } : {}),
   };
-  await expectGradients(varied, (values) => {
+  const fixed = lengths ? { lengths: tensor(Int32Array.from(lengths), [batch]) } : {};
+  const build = (values: Readonly<Record<string, Value>>) => {
     const results = normalizedRecurrent({
       ...(values as unknown as Pick<NormalizedRecurrentOptions, 'input' | 'recurrentKernel' | 'recurrentGain'>),
       cell,
@@ -73,12 +76,14 @@ async function check({ cell, gates }: (typeof cells)[number], variant: Variant):
       reduceSum(value, { axis: 'all', expression: (y) => y.mul(index + 0.7).add(y.square().mul(0.3)) }),
     );
     return map((...terms) => terms.reduce((sum, term) => sum.add(term)), ...(sums as [Value]));
-  });
+  };
+  await expectGradients(varied, build, fixed);
 }
 
 describe.each(cells)('normalised $name', (kind) => {
   test('over several steps, from given states, to outputs and final states', () => check(kind, {}));
   test('each gate by itself', () => check(kind, { separate: true }));
+  test('rows of unequal length', () => check(kind, { batch: 4, lengths: [3, 2, 2, 0] }));
   test('one step', () => check(kind, { time: 1 }));
   test('one row', () => check(kind, { batch: 1 }));
   test('from zero states', () => check(kind, { states: false }));

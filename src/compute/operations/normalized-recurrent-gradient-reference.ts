@@ -2,6 +2,7 @@
 import type { ReferenceCall, ReferenceOperand } from '../graph.js';
 import {
   type Group,
+  lengthsOfRows,
   type NormalizedOperands,
   normalizedAttributes,
   normalizedSizes,
@@ -15,15 +16,16 @@ export function normalizedRecurrentGradientReference({ inputs, outputs, attribut
   const { cell, epsilon } = settings;
   const sizes = normalizedSizes('normalizedRecurrentGradient', inputs, settings);
   const { time, batch, units, gates, groups } = sizes;
-  const [input, recurrentKernel, ...rest] = inputs.slice(0, 10) as unknown as NormalizedOperands<ReferenceOperand>;
-  const [inputGain, recurrentGain, , , cellGain, cellBias, initialHidden, initialCell] = rest;
-  const [y, products, , cells, , dy, dFinalHidden, dFinalCell] = inputs.slice(10);
+  const [input, recurrentKernel, ...rest] = inputs.slice(0, 11) as unknown as NormalizedOperands<ReferenceOperand>;
+  const [inputGain, recurrentGain, , , cellGain, cellBias, initialHidden, initialCell, lengths] = rest;
+  const [y, products, , cells, , dy, dFinalHidden, dFinalCell] = inputs.slice(11);
   const [dInput, dProducts, dInputGain, dRecurrentGain, dBias, dRecurrentBias, dCellGain, dCellBias] = outputs;
   for (const sum of outputs.slice(2, 8)) sum?.data.fill(0);
   const width = gates * units;
   const { gate, candidate: activation, output: show } = activationFunctions(settings);
   const dHidden = dFinalHidden?.data.slice() ?? new Float64Array(batch * units);
   const dCell = dFinalCell?.data.slice() ?? new Float64Array(batch * units);
+  const lengthOf = lengthsOfRows('normalizedRecurrentGradient', sizes, lengths);
   const zeros = new Float64Array(units);
   const before = (first: ReferenceOperand | undefined, later: ReferenceOperand | undefined, index: number) => {
     if (index >= batch) return later!.data.subarray((index - batch) * units, (index - batch + 1) * units);
@@ -31,6 +33,11 @@ export function normalizedRecurrentGradientReference({ inputs, outputs, attribut
   };
   for (let index = time * batch - 1; index >= 0; index--) {
     const row = index % batch;
+    if (index >= lengthOf[row]! * batch) {
+      dInput!.data.fill(0, index * width, (index + 1) * width);
+      dProducts?.data.fill(0, index * width, (index + 1) * width);
+      continue;
+    }
     const x = input!.data.slice(index * width, (index + 1) * width);
     const product = products!.data.slice(index * width, (index + 1) * width);
     const { fromInput, fromState, ofInput, ofProduct } = normalizedTerms(x, product, rest, groups, epsilon);

@@ -10,7 +10,7 @@ import {
 import { expectShape, f32, trafficOf } from './operand.js';
 
 /** Places of inputs: those that `dx` (output 0) and the gradient of the recurrent products (output 1) may lie on. */
-const places = { input: 0, products: 11, gates: 12 } as const;
+const places = { input: 0, products: 12, gates: 13 } as const;
 
 /**
  * Inputs: those of `normalizedRecurrent`, then y, products, gates, cells?, moments, dy?, dFinalHidden?, dFinalCell?. Outputs: the
@@ -24,7 +24,7 @@ export const normalizedRecurrentGradientOperation: Operation = {
     const where = 'normalizedRecurrentGradient';
     const { time, batch, units, gates, moments } = normalizedSizes(where, inputs, settings);
     const [, , ...rest] = inputs;
-    const [y, products, kept, cells, keptMoments, dy, dFinalHidden, dFinalCell] = inputs.slice(10);
+    const [y, products, kept, cells, keptMoments, dy, dFinalHidden, dFinalCell] = inputs.slice(11);
     const products3 = [time, batch, gates * units];
     expectShape(`${where}: y`, y, [time, batch, units]);
     expectShape(`${where}: products`, products, products3);
@@ -47,5 +47,6 @@ export const normalizedRecurrentGradientOperation: Operation = {
     output === 0
       ? input === places.input || input === places.gates
       : output === 1 && (input === places.products || input === places.gates),
+  canFail: (node) => node.inputs[10] !== undefined,
   optionalOutputs: [2, 3, 4, 5, 6, 7, 8, 9],
 };

@@ -1,7 +1,9 @@
 /** What `normalizedRecurrent` and `normalizedRecurrentGradient` have in common: attributes, shapes and words. */
+import { MnemeError } from '../../errors.js';
 import { floatBits } from '../expression.js';
-import type { Specification } from '../graph.js';
+import type { ReferenceOperand, Specification } from '../graph.js';
 import { printShape } from '../tensor.js';
+import { expectLengths } from './lengths.js';
 import { expect, expectDtype, expectShape } from './operand.js';
 import { activationWords, type CellActivations, type CellKind } from './recurrent-operands.js';
 
@@ -26,6 +28,7 @@ export type NormalizedOperands<T> = readonly [
   cellBias: T | undefined,
   initialHidden: T | undefined,
   initialCell: T | undefined,
+  lengths: T | undefined,
 ];
 
 /** Neighbouring columns of a row that are normalised together. */
@@ -61,6 +64,7 @@ export function normalizedSizes(
     cellBias,
     hidden,
     initialCell,
+    lengths,
   ] = inputs as NormalizedOperands<Specification>;
   expectDtype(`${where}: input products`, input, 'f32');
   expectDtype(`${where}: recurrent kernel`, recurrentKernel, 'f32');
@@ -82,6 +86,7 @@ export function normalizedSizes(
   expectShape(`${where}: cell bias`, cellBias, [units]);
   expectShape(`${where}: initial hidden state`, hidden, [batch, units]);
   expectShape(`${where}: initial cell state`, initialCell, [batch, units]);
+  expectShape(`${where}: lengths`, lengths, [batch], 'i32');
   expect((inputGain === undefined) === (cell === 'simple'), () => {
     return `${where}: LSTM and GRU have a gain of the input products, the simple RNN normalises their sum with the recurrent ones.`;
   });
@@ -101,6 +106,23 @@ export function normalizedSizes(
   });
   const moments = 2 * (groups.length * (cell === 'simple' ? 1 : 2) + (cell === 'lstm' ? 1 : 0));
   return { time, batch, units, gates, groups, moments };
+}
+
+/** The length of each row. @throws {MnemeError} `out-of-range` unless they lie in 0 to `time` and never grow from row to row */
+export function lengthsOfRows(
+  where: string,
+  { time, batch }: NormalizedSizes,
+  lengths: ReferenceOperand | undefined,
+): readonly number[] {
+  if (!lengths) return Array.from({ length: batch }, () => time);
+  expectLengths(where, lengths.data, time);
+  const rows = [...lengths.data];
+  const grows = rows.findIndex((length, row) => row > 0 && length > rows[row - 1]!);
+  if (grows < 0) return rows;
+  throw new MnemeError(
+    'out-of-range',
+    `${where}: row ${grows} of length ${rows[grows]} comes after one of length ${rows[grows - 1]}: rows are sorted by falling length (sortRows).`,
+  );
 }
 
 export function normalizedWords(attributes: object): number[] {

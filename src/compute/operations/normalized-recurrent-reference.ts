@@ -2,6 +2,7 @@
 import type { ReferenceCall, ReferenceOperand } from '../graph.js';
 import {
   type Group,
+  lengthsOfRows,
   type NormalizedOperands,
   normalizedAttributes,
   normalizedSizes,
@@ -16,15 +17,20 @@ export function normalizedRecurrentReference({ inputs, outputs, attributes }: Re
   const sizes = normalizedSizes('normalizedRecurrent', inputs, settings);
   const { time, batch, units, gates, groups, moments } = sizes;
   const [input, recurrentKernel, ...rest] = inputs as NormalizedOperands<ReferenceOperand>;
-  const [, , , , cellGain, cellBias, initialHidden, initialCell] = rest;
+  const [, , , , cellGain, cellBias, initialHidden, initialCell, lengths] = rest;
   const [output, finalHidden, finalCell, products, kept, cells, keptMoments] = outputs;
   const width = gates * units;
   const functions = activationFunctions(settings);
   const [gate, activation, show] = [functions.gate.value, functions.candidate.value, functions.output.value];
+  const lengthOf = lengthsOfRows('normalizedRecurrent', sizes, lengths);
   const hidden = initialHidden?.data.slice() ?? new Float64Array(batch * units);
   const cellStates = initialCell?.data.slice() ?? new Float64Array(batch * units);
   for (let index = 0; index < time * batch; index++) {
     const row = index % batch;
+    if (index >= lengthOf[row]! * batch) {
+      output!.data.fill(0, index * units, (index + 1) * units);
+      continue;
+    }
     const before = hidden.slice(row * units, (row + 1) * units);
     const cellState = cellStates.subarray(row * units, (row + 1) * units);
     const x = input!.data.slice(index * width, (index + 1) * width);

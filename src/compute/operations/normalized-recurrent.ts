@@ -43,6 +43,8 @@ export interface NormalizedRecurrentOptions {
   readonly initialHidden?: Value | undefined;
   /** `[B, units]`, LSTM only; zeros if absent. */
   readonly initialCell?: Value | undefined;
+  /** `[B]` i32, not growing from row to row: steps of each row, what lies behind them is not looked at. Absent: all. */
+  readonly lengths?: Value | undefined;
   /** What is added to variances. */
   readonly epsilon: number;
   /** Whether each gate is normalised by itself. Default false: all of an LSTM together, of a GRU r with z, and n. */
@@ -65,6 +67,7 @@ export interface NormalizedRecurrentOptions {
  *     GRU      s = inputGain·N(x) + bias    u = recurrentGain·N(h·U) + recurrentBias    r, z = gate(s + u)
  *              n = activation(s + r·u)    h' = (1 − z)·n + z·h
  *
+ * A row lives in the steps below its length: behind them outputs are 0, and its final states are those after its own last step.
  * The paper adds one bias more to each normalised product of an LSTM; all of them add up to `bias`.
  *
  * @throws {MnemeError} `invalid-shape`
@@ -85,7 +88,7 @@ export function normalizedRecurrent(options: NormalizedRecurrentOptions): Recurr
     training,
   };
   const gains = [inputGain, recurrentGain, bias, recurrentBias, cellGain, cellBias];
-  const inputs = [input, recurrentKernel, ...gains, options.initialHidden, options.initialCell];
+  const inputs = [input, recurrentKernel, ...gains, options.initialHidden, options.initialCell, options.lengths];
   const [output, finalHidden, finalCell] = makeNode(normalizedRecurrentOperation, inputs, { ...attributes }).outputs;
   return { output: output!, finalHidden: finalHidden!, ...(finalCell ? { finalCell } : {}) };
 }
@@ -131,6 +134,7 @@ export const normalizedRecurrentOperation: Operation = {
     const sizes = normalizedSizes('normalizedRecurrent', node.inputs, normalizedAttributes(node.attributes));
     return { flops: normalizedFlops(sizes), bytes: trafficOf(node) };
   },
+  canFail: (node) => node.inputs[10] !== undefined,
   optionalOutputs: [1, 2],
 };
 

@@ -38,6 +38,7 @@ interface Drawn {
   readonly states: boolean;
   readonly biases: boolean;
   readonly separate: boolean;
+  readonly unequal: boolean;
   readonly gateActivation: (typeof activations)[number];
   readonly activation: (typeof activations)[number];
   /** Which results the loss uses: bits for output, final hidden state and final cell state. */
@@ -52,6 +53,7 @@ const drawn = fc.record({
   states: fc.boolean(),
   biases: fc.boolean(),
   separate: fc.boolean(),
+  unequal: fc.boolean(),
   gateActivation: fc.constantFrom(...activations.filter(({ kind }) => kind === 1 || kind === 2 || kind === 5)),
   activation: fc.constantFrom(...activations),
   uses: fc.integer({ min: 1, max: 7 }),
@@ -66,11 +68,11 @@ const around1 = (shape: number[], purpose: number): Tensor => {
 };
 
 function operandsOf({ gates, cell }: (typeof cells)[number], example: Drawn): Record<string, Tensor> {
-  const { time, batch, units, states, biases } = example;
+  const { time, batch, units, states, biases, unequal } = example;
   const width = gates * units;
   const lstm = cell === 'lstm';
   return {
-    input: noise([time, batch, width], 1),
+    input: unequal ? padded(noise([time, batch, width], 1), example) : noise([time, batch, width], 1),
     recurrentKernel: noise([units, width], 3, 0.5 / Math.sqrt(units)),
     recurrentGain: around1([width], 9),
     ...(cell === 'simple' ? {} : { inputGain: around1([width], 8) }),
@@ -80,7 +82,26 @@ function operandsOf({ gates, cell }: (typeof cells)[number], example: Drawn): Re
     ...(biases && lstm ? { cellBias: noise([units], 11, 0.5) } : {}),
     ...(states ? { initialHidden: noise([batch, units], 6, 0.5) } : {}),
     ...(states && lstm ? { initialCell: noise([batch, units], 7, 0.5) } : {}),
+    ...(unequal ? { lengths: tensor(lengthsOf(example), [batch]) } : {}),
   };
+}
+
+/** From all steps down to none. */
+const lengthsOf = ({ time, batch }: Pick<Drawn, 'time' | 'batch'>) =>
+  Int32Array.from({ length: batch }, (_, row) => Math.round((time * (batch - row)) / batch - 0.5 * (row % 2)))
+    .sort()
+    .reverse();
+
+/** With NaN where nobody may look. */
+function padded({ shape, data }: Tensor, example: Drawn): Tensor {
+  const lengths = lengthsOf(example);
+  const [, batch, width] = shape as [number, number, number];
+  const isPadding = (index: number) =>
+    Math.floor(index / (batch * width)) >= lengths[Math.floor(index / width) % batch]!;
+  return tensor(
+    Float32Array.from(data as Float32Array, (x, index) => (isPadding(index) ? Number.NaN : x)),
+    shape,
+  );
 }
 
 /** Bounds what normalisation multiplies errors by: by at most 1 / sqrt(epsilon), 1.4. */
@@ -124,20 +145,21 @@ function lossOf({ output, finalHidden, finalCell }: RecurrentResult, uses: numbe
 /** Outputs and all gradients. */
 const trained = (kind: (typeof cells)[number], example: Drawn) => {
   const operands = operandsOf(kind, example);
+  const wanted = Object.keys(operands).filter((name) => name !== 'lengths');
   return {
     inputs: operands,
     build: (values: Readonly<Record<string, Value>>) => {
       const result = build(kind, example, values, true);
-      const derived = gradients(lossOf(result, example.uses), Object.values(values));
-      const named = Object.keys(values).map((name, index) => [`d_${name}`, derived[index]!] as const);
+      const derived = gradients(
+        lossOf(result, example.uses),
+        wanted.map((name) => values[name]!),
+      );
+      const named = wanted.map((name, index) => [`d_${name}`, derived[index]!] as const);
       return { output: result.output, ...Object.fromEntries(named) };
     },
     // Errors of forward and of backward add up, and gradients depend on both.
     tolerances: Object.fromEntries(
-      ['output', ...Object.keys(operands).map((name) => `d_${name}`)].map((name) => [
-        name,
-        ofLargest(3 * tolerance(kind, example)),
-      ]),
+      ['output', ...wanted.map((name) => `d_${name}`)].map((name) => [name, ofLargest(3 * tolerance(kind, example))]),
     ),
   };
 };
@@ -168,6 +190,7 @@ describe.each(cells)('normalised $name', (kind) => {
         states: true,
         biases: true,
         separate: false,
+        unequal: true,
         gateActivation: sigmoid,
         activation: tanh,
         uses: 7,
