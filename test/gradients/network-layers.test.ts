@@ -30,6 +30,10 @@ const recurrent: Readonly<Record<string, Layer>> = {
   'independent RNN': layers.indRnn({ units: 3 }),
   minGRU: layers.minGru({ units: 3 }),
   minLSTM: layers.minLstm({ units: 3 }),
+  // The epsilon keeps third derivatives near 1.
+  'simple RNN, normalised': layers.simpleRnn({ units: 3, layerNormalization: { epsilon: 0.3 } }),
+  'LSTM, normalised': layers.lstm({ units: 3, layerNormalization: { epsilon: 0.3 } }),
+  'GRU, normalised': layers.gru({ units: 3, layerNormalization: { epsilon: 0.3, separateGates: true } }),
 };
 
 describe.each(Object.entries(recurrent))('%s', (_, layer) => {
@@ -106,6 +110,7 @@ describe('other layers', () => {
     await check(layers.parametricRelu(), vectors(1), [1, 1]);
   });
   it('randomized ReLU', () => check(layers.randomizedRelu(), vectors(3), [3, 2]));
+  it('layer normalisation', () => check(layers.layerNormalization({ epsilon: 0.3 }), vectors(6), [3, 2]));
   it('gated linear unit', () => check(layers.gatedLinearUnit(), vectors(6), [3, 2]));
   const later = scheduled(0.5, schedules.constant());
   it.each([

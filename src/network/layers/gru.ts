@@ -28,6 +28,9 @@ export type GruOptions = v.InferInput<typeof schema>;
  * - `units`
  * - `activation`: default 'tanh'; `gateActivation`: default 'sigmoid'
  * - `resetAfter`: whether the reset gate acts after the recurrent product; default true
+ * - `layerNormalization`: as in `layers.lstm`, with resetAfter only (same paper, equations 23 to 26): of r and z together and of n by
+ *   itself, or each gate by itself: inputGain·N(x·W) + b and recurrentGain·N(h·U) + recurrentBias in the place of x·W + b and
+ *   h·U + recurrentBias, with the further parameters `inputGain` and `recurrentGain [3·units]`. Default false
  * - `dropout`, `variationalDropout`, `recurrentDropout`, `zoneout` (its `hidden`), `dropConnect`,
  *   `recurrentDropConnect`, `initialStates`, `useBias`, `recompute`, `kernelInitializer`, `recurrentInitializer`,
  *   `biasInitializer` (of both biases): as in `layers.lstm`

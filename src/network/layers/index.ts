@@ -12,6 +12,7 @@ import { gravesLstm } from './graves-lstm.js';
 import { gru } from './gru.js';
 import { indRnn } from './ind-rnn.js';
 import { lastStep } from './last-step.js';
+import { layerNormalization } from './layer-normalization.js';
 import { lstm } from './lstm.js';
 import { minGru } from './min-gru.js';
 import { minLstm } from './min-lstm.js';
@@ -36,6 +37,7 @@ export const layers = {
   gru,
   indRnn,
   lastStep,
+  layerNormalization,
   lstm,
   minGru,
   minLstm,

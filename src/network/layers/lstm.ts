@@ -65,6 +65,13 @@ export type LstmOptions = v.InferInput<typeof schemas.lstm>;
  *   recurrent kernel, anew in every training step, for all its rows and time steps together; the others are divided by 1
  *   minus it (Wan et al. 2013; Merity, Keskar and Socher 2017 for the recurrent one). At least 0 and below 1, default 0. DL4J's
  *   `DropConnect(p)` takes the probability to keep for both, and divides by nothing
+ * - `layerNormalization`: true, or `{ epsilon, separateGates }` (defaults 1e-5 and false): layer normalisation (Ba, Kiros and
+ *   Hinton 2016, equations 20 to 22 of the supplement) of both products over all gates together, or each gate by itself, and of the
+ *   cell state on its way out:
+ *
+ *       s = inputGain·N(x·W) + recurrentGain·N(h·U) + b,    h' = o·activation(cellGain·N(c') + cellBias)
+ *
+ *   with the further parameters `inputGain`, `recurrentGain [4·units]`, `cellGain` and `cellBias [units]`. Default false
  * - `useBias`: default true
  * - `recompute`: whether training keeps, of T steps, only the states at every √T-th and computes what lies between again when
  *   gradients are taken (Chen et al. 2016): less memory for one more pass forward. Default false

@@ -1,6 +1,6 @@
 /** What the recurrent layers have in common. */
 import * as v from 'valibot';
-import { map, recurrent } from '../../compute/operations/index.js';
+import { map, type RecurrentOptions, recurrent } from '../../compute/operations/index.js';
 import type { Shape } from '../../compute/tensor.js';
 import { MnemeError } from '../../errors.js';
 import { wholeNumber } from '../../options.js';
@@ -11,6 +11,13 @@ import { dropoutRate, dropped } from './dropout.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
 import { begun, begunState, learnedParameters, startingStates } from './learned-states.js';
 import { keptWhole, withStandingRows } from './living-rows.js';
+import {
+  type LayerNormalizationOption,
+  layerNormalizationOption,
+  normalizationParameters,
+  normalizedCell,
+  refuseBesideNormalization,
+} from './normalized-cell.js';
 import { parameter } from './parameter.js';
 import { recurrentInPieces } from './recomputation.js';
 import {
@@ -35,6 +42,7 @@ export const recurrentEntries = {
   recurrentInitializer: v.optional(initializerOption, 'orthogonal'),
   biasInitializer: v.optional(initializerOption, 'zeros'),
   initialStates: v.optional(v.picklist(['zeros', 'learned']), 'zeros'),
+  layerNormalization: layerNormalizationOption,
   ...noiseEntries,
 } as const;
 
@@ -66,6 +74,7 @@ interface Description {
     recurrentInitializer: InitializerOption;
     biasInitializer: InitializerOption;
     initialStates: 'zeros' | 'learned';
+    layerNormalization: LayerNormalizationOption;
   }> &
     NoiseOptions;
   readonly activation: Activation;
@@ -80,7 +89,9 @@ interface Description {
 /** A layer around the fused operation. */
 export function recurrentLayer(description: Description): Layer {
   const { kind, cell, gates, options, resetAfter, variants } = description;
-  const { units, useBias, dropout, dropConnect, recurrentDropConnect } = options;
+  const { units, useBias, dropout, dropConnect, recurrentDropConnect, layerNormalization } = options;
+  if (layerNormalization) refuseBesideNormalization(kind, { ...options, resetAfter });
+  const plain = options.recompute ? recurrentInPieces : recurrent;
   const hidden = variants?.projection ?? units;
   const ownStates: Record<string, Shape> = cell === 'lstm' ? { hidden: [hidden], cell: [units] } : { hidden: [hidden] };
   const learned = options.initialStates === 'learned';
@@ -100,6 +111,7 @@ export function recurrentLayer(description: Description): Layer {
         recurrentKernel: parameter('recurrent', [hidden, columns], options.recurrentInitializer, gates),
         ...(useBias ? { bias: description.bias?.(bias) ?? bias } : {}),
         ...(useBias && resetAfter ? { recurrentBias: bias } : {}),
+        ...(layerNormalization ? normalizationParameters({ cell, gates, units, useBias }) : {}),
         ...(variants?.peepholes
           ? { peephole: parameter('recurrent', [gates - 1, units], variants.peepholeInitializer) }
           : {}),
@@ -124,7 +136,9 @@ export function recurrentLayer(description: Description): Layer {
         const initial = learned ? startingStates(context, states, ownStates, batch) : states;
         const keep = (of: 'hidden' | 'cell', columns: number) =>
           keptWhole(zoneoutKeep(context, options.zoneout?.[of], `zoneout.${of}`, [time, batch, columns]), standing);
-        const run = options.recompute ? recurrentInPieces : recurrent;
+        const run = layerNormalization
+          ? (given: RecurrentOptions) => normalizedCell(given, context, layerNormalization)
+          : plain;
         const { output, finalHidden, finalCell } = run({
           ...{ cell, input, bias, recurrentBias, peephole, projection, resetAfter },
           ...{ coupled: variants?.coupled, cellClip: variants?.cellClip },

@@ -15,7 +15,9 @@ export type SimpleRnnOptions = v.InferInput<typeof schema>;
  * Parameters: `kernel [features, units]`, `recurrentKernel [units, units]`, `bias [units]`. State:
  * `hidden [batch, units]`.
  *
- * @param options `units`; `activation`: default 'tanh'; `dropout`, `variationalDropout`, `recurrentDropout`, `zoneout` (its `hidden`), `dropConnect`,
+ * @param options `units`; `activation`: default 'tanh'; `layerNormalization`: as in `layers.lstm`, of the sum of both products (Ba,
+ *   Kiros and Hinton 2016, equation 4): h' = activation(recurrentGain·N(x·W + h·U) + b), with the further parameter
+ *   `recurrentGain [units]`, default false; `dropout`, `variationalDropout`, `recurrentDropout`, `zoneout` (its `hidden`), `dropConnect`,
  *   `recurrentDropConnect`, `initialStates`,
  *   `useBias`, `recompute`, `kernelInitializer`, `recurrentInitializer`, `biasInitializer`: as in `layers.lstm`
  * @throws {MnemeError} `invalid-option`
