@@ -141,4 +141,50 @@ describe('layerNormalization of recurrent layers', () => {
       }
     },
   );
+
+  it.skipIf(!native).each(Object.entries(normalised))(
+    '%s: rows of unequal length are as each by itself',
+    async (_, layer) => {
+      const [time, features, lengths] = [5, 3, [2, 5, 0, 4]] as const;
+      const signal = { kind: 'vectors', features, sequence: true } as const;
+      const wave = (count: number, phase: number) =>
+        Float64Array.from({ length: count }, (_, i) => Math.sin(i * 1.7 + phase));
+      const shapes = Object.entries({ ...layer.parameters(signal) });
+      const parameters = Object.fromEntries(
+        shapes.map(([name, { shape }], index) => [
+          `0/${name}`,
+          tensor(wave(shape[0]! * (shape[1] ?? 1), index), shape),
+        ]),
+      );
+      const run = (x: Tensor, rows: readonly number[]) =>
+        runLayers(native!, {
+          layers: [layer],
+          signal,
+          x,
+          parameters,
+          states: {},
+          lengths: tensor(Int32Array.from(rows), [rows.length]),
+          incoming: { output: tensor(wave(x.shape[0]! * x.shape[1]! * 12, 9), [x.shape[0]!, x.shape[1]!, 12]) },
+        });
+      const each = lengths.map((_, row) => wave(time * features, row));
+      const padded = each.map((data, row) =>
+        data.map((value, index) => (index < lengths[row]! * features ? value : Number.NaN)),
+      );
+      const all = await run(tensor(Float64Array.from(padded.flatMap((row) => [...row])), [4, time, features]), lengths);
+      for (const [row, length] of lengths.entries()) {
+        const state = (of: Tensor, index: number) => [...of.data.slice(index * 12, (index + 1) * 12)];
+        if (length === 0) {
+          expect(state(all['0/hidden']!, row)).toEqual(Array.from({ length: 12 }, () => 0));
+          continue;
+        }
+        const alone = await run(tensor(each[row]!.slice(0, length * features), [1, length, features]), [length]);
+        const output = [...all.output!.data.slice(row * time * 12, (row + 1) * time * 12)];
+        expect(output).toEqual([...alone.output!.data, ...Array.from({ length: (time - length) * 12 }, () => 0)]);
+        expect(state(all['0/hidden']!, row)).toEqual(state(alone['0/hidden']!, 0));
+      }
+      for (const name of Object.keys(parameters)) {
+        expect(all[`gradient of ${name}`]!.data.every(Number.isFinite), name).toBe(true);
+      }
+    },
+  );
 });
