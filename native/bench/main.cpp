@@ -27,6 +27,7 @@ struct Layer {
   int32_t cell;
   bool resetAfter;
   int64_t time, batch, inputs, units;
+  LayerOptions options = {};
 };
 const Layer layers[] = {
     {"lstm 64,32,128,128", 1, false, 64, 32, 128, 128}, {"lstm 64,32,256,256", 1, false, 64, 32, 256, 256},
@@ -38,6 +39,16 @@ const Layer layers[] = {
     {"gru 64,32,256,256", 2, true, 64, 32, 256, 256},   {"gru 200,16,64,64", 2, true, 200, 16, 64, 64},
     {"gru 128,1,256,256", 2, true, 128, 1, 256, 256},   {"gru-before 64,32,256,256", 2, false, 64, 32, 256, 256},
     {"rnn 64,32,256,256", 0, false, 64, 32, 256, 256},
+    {"lstm 64,32,128,128 peepholes", 1, false, 64, 32, 128, 128, {true}},
+    {"lstm 64,32,128,128 coupled", 1, false, 64, 32, 128, 128, {false, true}},
+    {"lstm 64,32,128,128 zoneout", 1, false, 64, 32, 128, 128, {false, false, true}},
+    {"lstm 64,32,128,128 recurrent dropout", 1, false, 64, 32, 128, 128, {false, false, false, true}},
+    {"lstm 64,32,128,128 projection 64", 1, false, 64, 32, 128, 128, {false, false, false, false, 64}},
+    {"lstm 64,32,256,256 peepholes", 1, false, 64, 32, 256, 256, {true}},
+    {"lstm 64,32,256,256 coupled", 1, false, 64, 32, 256, 256, {false, true}},
+    {"lstm 64,32,256,256 zoneout", 1, false, 64, 32, 256, 256, {false, false, true}},
+    {"lstm 64,32,256,256 recurrent dropout", 1, false, 64, 32, 256, 256, {false, false, false, true}},
+    {"lstm 64,32,256,256 projection 128", 1, false, 64, 32, 256, 256, {false, false, false, false, 128}},
 };
 
 struct Product {
@@ -95,7 +106,7 @@ int main(int argumentCount, char** arguments) {
   if (settings.updates != nullptr) settings.filter = "\n";
   for (const Layer& one : layers) {
     if (std::strstr(one.name, settings.filter) == nullptr) continue;
-    owned.push_back(std::make_unique<RecurrentLayer>(*table, one.cell, one.resetAfter, one.time, one.batch, one.inputs, one.units, team));
+    owned.push_back(std::make_unique<RecurrentLayer>(*table, one.cell, one.resetAfter, one.time, one.batch, one.inputs, one.units, team, one.options));
     RecurrentLayer* layer = owned.back().get();
     cases.push_back({one.name, 3 * layer->forwardOperations(), settings.threads, [layer] { layer->forward(), layer->backward(); }});
     if (!settings.parts) continue;

@@ -41,30 +41,48 @@ class Arrays {
   std::vector<Memory> memories_;
 };
 
+// Options of an LSTM. `projection`: columns of the hidden state, or 0; `zoneout` and `mask` also for other cells.
+struct LayerOptions {
+  bool peepholes = false, coupled = false, zoneout = false, mask = false;
+  int64_t projection = 0;
+};
+
 class RecurrentLayer {
  public:
-  RecurrentLayer(const KernelTable& table, int32_t cell, bool resetAfter, int64_t time, int64_t batch, int64_t inputs, int64_t units, Team& team) {
-    const int64_t width = (cell == 0 ? 1 : cell == 1 ? 4 : 3) * units;
-    operations_ = 2.0 * static_cast<double>(time * batch * (inputs + units) * width);
+  RecurrentLayer(const KernelTable& table, int32_t cell, bool resetAfter, int64_t time, int64_t batch, int64_t inputs, int64_t units, Team& team,
+                 const LayerOptions& options = {}) {
+    const int64_t gates = cell == 0 ? 1 : cell == 1 && !options.coupled ? 4 : 3, width = gates * units;
+    const int64_t hidden = options.projection == 0 ? units : options.projection;
+    operations_ = 2.0 * static_cast<double>(time * batch) * static_cast<double>((inputs + hidden) * width + (options.projection == 0 ? 0 : units * hidden));
     const float one = 1.0f;
     int32_t oneWord;
     std::memcpy(&oneWord, &one, sizeof oneWord);
     // sigmoid and tanh with their derivatives, as expression code.
     const std::vector<int32_t> tanhWords = {2, 20, 1, 2, 1, 2, 2, oneWord, 6, 2, 0, 0, 0, 0, 23, 3, 2, 2, 1, 0, 2, 3};
-    std::vector<int32_t> words = {cell, resetAfter, 0, 1, 19, 1, 2, 0, 2, 2, 7, 1, 0, 0, 0, 0, 23, 2, 1, 1, 1, 0, 1, 2};
+    std::vector<int32_t> words = {cell, resetAfter | options.coupled << 1, 0, 1, 19, 1, 2, 0, 2, 2, 7, 1, 0, 0, 0, 0, 23, 2, 1, 1, 1, 0, 1, 2};
     for (int activation = 0; activation < 2; ++activation) words.insert(words.end(), tanhWords.begin(), tanhWords.end());
+    const auto rounded = [](int64_t count) { return (count + 15) / 16 * 16; };
     const int64_t panels = cell == 0 ? (units + 63) / 64 : (units + 15) / 16;
-    const Operand y = arrays_.empty({time, batch, units});
-    const Operand tape = arrays_.empty({panels * time * batch * 64 + (cell == 1 ? 2 * ((time * batch * units + 15) / 16 * 16) : 0)});
+    const int64_t states = (cell == 1 ? 2 : 0) + (options.zoneout && cell != 2 ? 1 : 0) + (options.projection != 0 ? 1 : 0);
+    const Operand y = arrays_.empty({time, batch, hidden});
+    const Operand tape = arrays_.empty({panels * time * batch * 64 + states * rounded(time * batch * units) + (options.mask ? rounded(time * batch * hidden) : 0)});
     std::vector<Operand> inputsOf = {arrays_.random({time, batch, inputs}, 1, 1), arrays_.random({inputs, width}, 2, 1 / std::sqrt(static_cast<float>(inputs))),
-                                     arrays_.random({units, width}, 3, 1 / std::sqrt(static_cast<float>(units))), arrays_.random({width}, 4, 0.1f),
+                                     arrays_.random({hidden, width}, 3, 1 / std::sqrt(static_cast<float>(hidden))), arrays_.random({width}, 4, 0.1f),
                                      absent(), absent(), absent()};
+    inputsOf.push_back(options.peepholes ? arrays_.random({gates - 1, units}, 6, 0.1f) : absent());
+    inputsOf.push_back(options.projection != 0 ? arrays_.random({units, hidden}, 7, 1 / std::sqrt(static_cast<float>(units))) : absent());
+    inputsOf.push_back(options.mask ? draws({batch, hidden}, 8, 0.5f, 0, 2) : absent());
+    inputsOf.push_back(options.zoneout ? draws({time, batch, hidden}, 9, 0.1f, 1, 0) : absent());
+    inputsOf.push_back(options.zoneout && cell == 1 ? draws({time, batch, units}, 10, 0.1f, 1, 0) : absent());
+    inputsOf.push_back(absent());
     forward_ = std::make_unique<KernelCall>(table, "recurrent", inputsOf, std::vector<Operand>{y, absent(), absent(), tape}, words, team);
-    for (const Operand& more : {y, tape, arrays_.random({time, batch, units}, 5, 0.1f), absent(), absent()}) inputsOf.push_back(more);
+    for (const Operand& more : {y, tape, arrays_.random({time, batch, hidden}, 5, 0.1f), absent(), absent()}) inputsOf.push_back(more);
     backward_ = std::make_unique<KernelCall>(table, "recurrentGradient", inputsOf,
                                              std::vector<Operand>{arrays_.empty({time, batch, inputs}), arrays_.empty({inputs, width}),
-                                                                  arrays_.empty({units, width}), arrays_.empty({width}), absent(),
-                                                                  arrays_.empty({batch, units}), absent()},
+                                                                  arrays_.empty({hidden, width}), arrays_.empty({width}), absent(),
+                                                                  arrays_.empty({batch, hidden}), absent(),
+                                                                  options.peepholes ? arrays_.empty({gates - 1, units}) : absent(),
+                                                                  options.projection != 0 ? arrays_.empty({units, hidden}) : absent()},
                                              words, team);
   }
 
@@ -73,6 +91,14 @@ class RecurrentLayer {
   void backward() { backward_->run(); }
 
  private:
+  // One number with that probability, else the other.
+  Operand draws(std::initializer_list<int64_t> shape, uint64_t seed, float probability, float drawn, float otherwise) {
+    const Operand result = arrays_.random(shape, seed, 1);
+    float* numbers = static_cast<float*>(result.data);
+    for (int64_t i = 0; i < result.type.count(); ++i) numbers[i] = (numbers[i] + 1) / 2 < probability ? drawn : otherwise;
+    return result;
+  }
+
   double operations_;
   Arrays arrays_;
   std::unique_ptr<KernelCall> forward_, backward_;
