@@ -46,7 +46,7 @@ const plainReads = [
 describe('a step', () => {
   it('without options reads and computes what the updater needs and no more', () => {
     const program = programOf({});
-    expect(updateOf(program), printProgram(program)).toEqual({ reads: plainReads, length: 12 });
+    expect(updateOf(program), printProgram(program)).toEqual({ reads: plainReads, length: 10 });
     const sgd = updateOf(programOf({ updater: updaters.adam({ learningRate: 1 }) }));
     expect(sgd).toEqual(updateOf(program));
   });
