@@ -169,6 +169,31 @@ const single = {
   },
   normalizedLstm: () => normalized('lstm'),
   normalizedGru: () => normalized('gru'),
+  elementwiseRecurrence: () => {
+    const sequences = x('x', 4, 3, 10);
+    const { states } = operations.elementwiseRecurrence({
+      input: sequences,
+      units: 5,
+      states: 2,
+      perUnit: [x('u', 5)],
+      initialStates: [x('c', 3, 5), x('h', 3, 5)],
+      keep: x('keep', 4, 3),
+      lengths: ids('lengths', [3], 5),
+      step: ({ sequences: [a, b], perUnit: [u], states: [c, h] }) => [a.add(u.mul(h)).tanh(), b.mul(c)],
+    });
+    return gradients(operations.reduceSum([states[1]], { axis: 'all' }), [sequences])[0];
+  },
+  minGru: () => {
+    const sequences = x('x', 4, 2, 10);
+    const { states } = operations.elementwiseRecurrence({
+      input: sequences,
+      units: 5,
+      cell: 1,
+      step: ({ sequences: [k, n], states: [h] }) =>
+        h.add(k.sigmoid().mul(n.less(0).select(n.sigmoid(), n.add(0.5)).sub(h))),
+    });
+    return gradients(operations.reduceSum([states[0]], { axis: 'all' }), [sequences])[0];
+  },
 };
 
 /** The gradient of a cell with layer normalisation by its recurrent kernel. */
