@@ -13,7 +13,15 @@ export interface LanguageModelOptions {
   readonly threads?: number;
 }
 
-const cells = { lstm: layers.lstm, gru: layers.gru, rnn: layers.simpleRnn } as const;
+/** By what they are called on the command line. */
+export const cells = {
+  lstm: layers.lstm,
+  graves: layers.gravesLstm,
+  gru: layers.gru,
+  mingru: layers.minGru,
+  minlstm: layers.minLstm,
+  rnn: layers.simpleRnn,
+} as const;
 
 export function languageModel(vocabulary: Vocabulary, options: LanguageModelOptions): Model {
   const { cell, units, embedding, dropout, seed, threads } = options;

@@ -1,6 +1,6 @@
 /** The options of `mneme train` that make a run: its checkpoints keep them, as the words of a command line. */
 import { Command, Option } from 'commander';
-import type { LanguageModelOptions } from './language-model.js';
+import { cells, type LanguageModelOptions } from './language-model.js';
 import { number, wholeNumber } from './numbers.js';
 
 export interface RunOptions extends Omit<LanguageModelOptions, 'threads'> {
@@ -28,7 +28,11 @@ const share = number({ minimum: 0, below: 1 });
 export function addRunOptions(command: Command): Command {
   return command
     .option('--text <file>', 'text to learn from, UTF-8')
-    .addOption(new Option('--cell <cell>', 'recurrent cell').choices(['lstm', 'gru', 'rnn']).default('lstm'))
+    .addOption(
+      new Option('--cell <cell>', 'recurrent cell; graves: an LSTM with peepholes')
+        .choices(Object.keys(cells))
+        .default('lstm'),
+    )
     .option('--layers <n>', 'recurrent layers', wholeNumber(1), 2)
     .option('--units <n>', 'units of each recurrent layer', wholeNumber(1), 128)
     .option('--embedding <n>', 'length of the vector that stands for a symbol; 0: one-hot', wholeNumber(0), 64)

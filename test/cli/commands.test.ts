@@ -58,16 +58,22 @@ describe('train --json', () => {
     expect(await losses('6', '1')).not.toBe(loss);
   });
 
-  it.each(['lstm', 'gru', 'rnn'])('trains %s, one-hot, with every updater and a constant rate', async (cell) => {
-    for (const updater of ['adam', 'rmsprop', 'adagrad', 'nesterovs', 'sgd']) {
-      const choice = ['--cell', cell, '--embedding', '0', '--updater', updater, '--schedule', 'constant'];
-      const args = [...small, ...choice, '--epochs', '2', '--clip-norm', '1', '--validation', '0', '--test', '0'];
-      const passes = jsonLines(await mneme(['train', ...args, '--out', path(`${cell}.mneme`), '--json'])).slice(1, -1);
-      expect(passes).toHaveLength(2);
-      expect(passes[0]!.validationLoss).toBeNull();
-      expect(passes[1]!.trainLoss).toBeLessThan(passes[0]!.trainLoss as number);
-    }
-  });
+  it.each(['lstm', 'graves', 'gru', 'mingru', 'minlstm', 'rnn'])(
+    'trains %s, one-hot, with every updater and a constant rate',
+    async (cell) => {
+      for (const updater of ['adam', 'rmsprop', 'adagrad', 'nesterovs', 'sgd']) {
+        const choice = ['--cell', cell, '--embedding', '0', '--updater', updater, '--schedule', 'constant'];
+        const args = [...small, ...choice, '--epochs', '2', '--clip-norm', '1', '--validation', '0', '--test', '0'];
+        const passes = jsonLines(await mneme(['train', ...args, '--out', path(`${cell}.mneme`), '--json'])).slice(
+          1,
+          -1,
+        );
+        expect(passes).toHaveLength(2);
+        expect(passes[0]!.validationLoss).toBeNull();
+        expect(passes[1]!.trainLoss).toBeLessThan(passes[0]!.trainLoss as number);
+      }
+    },
+  );
 });
 
 describe('train, for people', () => {
