@@ -180,6 +180,58 @@ function claims(engine: Engine): void {
   });
 }
 
+describe('what does not fit', () => {
+  const batch = padded([2, 3], 3, 0, 1, true);
+  const refusal = async (
+    change: Partial<Batch>,
+    list: Layer[] = [layers.lstm({ units }), layers.dense({ units: classes })],
+  ) => {
+    const network = createNetwork(list, { input: { features }, engine: exact });
+    const trainer = createTrainer(network, {
+      loss: losses.meanSquaredError(),
+      updater: updaters.adam(),
+      truncation: 2,
+    });
+    const all = batchesOf([{ ...batch, ...change }]);
+    const messages: string[] = [];
+    const take = (error: Error) => void messages.push(error.message);
+    await trainer.fit(all).catch(take);
+    await trainer.step({ ...batch, ...change }).catch(take);
+    await evaluate(network, all, { loss: losses.meanSquaredError() }).catch(take);
+    return messages;
+  };
+
+  it.each([
+    [{ lengths: tensor(Int32Array.of(2, 4), [2]) }, /length of row 1 is 4, but its sequence has 3 steps/],
+    [{ lengths: tensor(Int32Array.of(-1, 3), [2]) }, /length of row 0 is -1/],
+    [{ lengths: tensor(Int32Array.of(3), [1]) }, /a number for each row, \[2\], got \[1\]/],
+    [{ lengths: tensor([2, 3], [2]) }, /lengths must be i32, got f32/],
+    [{ lengths: [2, 3] as never }, /lengths/],
+  ] as [Partial<Batch>, RegExp][])('is named, wherever it is given: %#', async (change, message) => {
+    const messages = await refusal(change);
+    expect(messages).toHaveLength(3);
+    for (const said of messages) expect(said).toMatch(message);
+  });
+
+  it('in an input mask too', async () => {
+    const mask = (values: number[], shape: number[]) => ({ lengths: undefined, inputMask: tensor(values, shape) });
+    for (const said of await refusal(mask([1, 1, 0.5, 1, 1, 1], [2, 3]))) {
+      expect(said).toMatch(/input mask is 0 or 1 everywhere, got 0.5 at element /);
+    }
+    const [, step] = await refusal(mask([1, 1], [2, 1]));
+    expect(step).toMatch(/input mask holds a number for each step, \[2, 3\], got \[2, 1\]/);
+  });
+
+  it('in predict', async () => {
+    const network = createNetwork([layers.lstm({ units })], { input: { features }, engine: exact });
+    await expect(predict(network, batch.inputs, { lengths: [1, 4] })).rejects.toMatchObject({ code: 'out-of-range' });
+    await expect(predict(network, batch.inputs, { lengths: [1, 1.5] })).rejects.toThrow(/length of row 1 is 1.5/);
+    await expect(predict(network, batch.inputs, { lengths: [1] })).rejects.toThrow(/\[2\], got \[1\]/);
+    const plain = createNetwork([layers.dense({ units })], { input: { features, sequence: false }, engine: exact });
+    await expect(predict(plain, tensor([1, 2], [1, 2]), { lengths: [1] })).rejects.toThrow(/for sequences/);
+  });
+});
+
 /** The loss of a batch, summed up, and its gradient: what a step of learning rate 1 takes away. */
 async function learn(
   engine: Engine,
