@@ -10,7 +10,7 @@ import type { Rate } from '../rates.js';
 import { dropoutRate, dropped } from './dropout.js';
 import { type Layer, type ParameterSpecification, printSignal, type Signal } from './layer.js';
 import { begun, begunState, learnedParameters, startingStates } from './learned-states.js';
-import { keptWhole, withStandingRows } from './living-rows.js';
+import { keptWhole, withRows, withStandingRows } from './living-rows.js';
 import {
   type LayerNormalizationOption,
   layerNormalizationOption,
@@ -131,7 +131,9 @@ export function recurrentLayer(description: Description): Layer {
         dropped(context, undropped, 'dropout'),
         options.variationalDropout && maskOf('variationalDropout.input', undropped.shape[2]!),
       );
-      return withStandingRows(context, seen, ({ input, states, keep: standing }) => {
+      // Pieces have no lengths of their own, and normalised cells sort their rows themselves.
+      const go = options.recompute || layerNormalization ? withStandingRows : withRows;
+      return go(context, seen, ({ input, states, lengths, keep: standing }) => {
         const time = input.shape[0]!;
         const initial = learned ? startingStates(context, states, ownStates, batch) : states;
         const keep = (of: 'hidden' | 'cell', columns: number) =>
@@ -140,7 +142,7 @@ export function recurrentLayer(description: Description): Layer {
           ? (given: RecurrentOptions) => normalizedCell(given, context, layerNormalization)
           : plain;
         const { output, finalHidden, finalCell } = run({
-          ...{ cell, input, bias, recurrentBias, peephole, projection, resetAfter },
+          ...{ cell, input, bias, recurrentBias, peephole, projection, resetAfter, lengths },
           ...{ coupled: variants?.coupled, cellClip: variants?.cellClip },
           kernel: dropped(context, kernel!, 'dropConnect'),
           recurrentKernel: dropped(context, recurrentKernel!, 'recurrentDropConnect'),
