@@ -10,9 +10,9 @@ const schema = v.strictObject({
   /** Steps of a sequence. */
   time: v.optional(wholeNumber(1), 100),
   /** Steps of one wave. */
-  period: v.optional(finiteNumber({ above: 0 }), 25),
+  period: v.optional(finiteNumber({ minimum: 2 }), 25),
   /** Standard deviation of the noise; the wave's own is 0.71. */
-  noise: v.optional(finiteNumber({ minimum: 0 }), 0.1),
+  noise: v.optional(finiteNumber({ minimum: 0, maximum: 1e6 }), 0.1),
 });
 export type NoisySineOptions = v.InferInput<typeof schema>;
 
@@ -21,8 +21,8 @@ export type NoisySineOptions = v.InferInput<typeof schema>;
  * every step is the wave at the next one, without noise: so the error may fall below the noise. Whoever says what came last
  * has a mean squared error of noise² + 1 - cos(2π / period).
  *
- * @param options `examples`, `seed`; `time`: steps, at least 1, default 100; `period`: in steps, above 0, default 25; `noise`:
- *   standard deviation, at least 0, default 0.1
+ * @param options `examples`, `seed`; `time`: steps, at least 1, default 100; `period`: in steps, at least 2, default 25; `noise`:
+ *   standard deviation, 0 to 1e6, default 0.1
  * @returns `inputs` and `targets` `[examples, time, 1]`
  * @throws {MnemeError} `invalid-option`
  * @example
