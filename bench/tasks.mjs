@@ -3,14 +3,18 @@
 //
 //   npm run bench:tasks                                    all tasks, three seeds
 //   npm run bench:tasks -- --seeds 1 embedded-reber        one task
-//   npm run bench:tasks -- --json
+//   npm run bench:tasks -- --cell lstm --json              one cell
 import { parseArgs } from 'node:util';
 import { createTrainer, sequential, tensor, updaters } from 'mneme';
 import { tasks } from './tasks/tasks.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seeds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } },
+  options: {
+    seeds: { type: 'string', default: '3' },
+    cell: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
 });
 const names = positionals.length > 0 ? positionals : Object.keys(tasks);
 const seeds = Array.from({ length: Number(options.seeds) }, (_, seed) => seed);
@@ -20,6 +24,7 @@ for (const name of names) {
   if (!task) throw new Error(`There is no task ${name}: ${Object.keys(tasks).join(', ')}.`);
   if (!options.json) console.log(`\n${name}: ${task.published}. Solved: ${task.goal}.`);
   for (const [cell, recurrent] of Object.entries(task.cells)) {
+    if (options.cell !== undefined && cell !== options.cell) continue;
     const runs = [];
     for (const seed of seeds) runs.push(await run(task, recurrent, seed));
     report(name, cell, runs);

@@ -13,8 +13,8 @@ interface Run {
 const script = fileURLToPath(new URL('../../bench/tasks.mjs', import.meta.url));
 
 /** The runs of each cell on a task. */
-async function runsOf(task: string, seeds: number): Promise<Record<string, readonly Run[]>> {
-  const words = [script, '--json', '--seeds', String(seeds), task];
+async function runsOf(task: string, seeds: number, ...more: string[]): Promise<Record<string, readonly Run[]>> {
+  const words = [script, '--json', '--seeds', String(seeds), ...more, task];
   const { code, stdout, stderr } = await finished(spawn(process.execPath, words));
   expect(stderr).toBe('');
   expect(code).toBe(0);
@@ -43,6 +43,27 @@ it('an LSTM and a GRU add two numbers out of 100 with a squared error below 0.01
   for (const { score } of [...runs.lstm!, ...runs.gru!]) expect(score).toBeLessThan(0.01);
   // Half of the baseline of 1/6: it has not learned to remember.
   for (const { score } of runs['simple RNN']!) expect(score).toBeGreaterThan(1 / 12);
+});
+
+it('a GRU adds two numbers out of 400', async () => {
+  const { gru } = await runsOf('adding-400', 1, '--cell', 'gru');
+  expect(gru![0]!.score).toBeLessThan(0.01);
+});
+
+it('an LSTM tells in which order two symbols came 40 to 99 steps ago, for all but one of 2,560 sequences', async () => {
+  const { lstm } = await runsOf('temporal-order', 1, '--cell', 'lstm');
+  expect(solved(lstm)).toEqual([true]);
+  expect(lstm![0]!.score).toBeGreaterThanOrEqual(2559 / 2560);
+});
+
+it('an LSTM says three symbols again after a pause of 20 steps', async () => {
+  const { lstm } = await runsOf('copying', 1, '--cell', 'lstm');
+  expect(lstm!.map(({ score }) => score)).toEqual([1]);
+});
+
+it('an LSTM tells the Mackey-Glass series six steps ahead with a twenty-fifth of its variance', async () => {
+  const { lstm } = await runsOf('mackey-glass', 1, '--cell', 'lstm');
+  expect(lstm![0]!.score).toBeLessThan(0.002);
 });
 
 it('every cell learns parity, bit for bit', async () => {
