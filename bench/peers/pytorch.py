@@ -38,6 +38,28 @@ def layer_case(case, _variant):
     return run
 
 
+def ragged_case(case, variant):
+    """Rows that end early, the longest first, as a packed sequence; rows of all steps as they are."""
+    time_steps, batch = case["time"], case["batch"]
+    lengths = torch.tensor(case["lengths"])
+    layer = nn.LSTM(case["input"], case["units"])
+    inputs = torch.randn(time_steps, batch, case["input"], requires_grad=True)
+    living = (torch.arange(time_steps)[:, None] < lengths[None, :]).unsqueeze(2)
+    output_gradient = torch.randn(time_steps, batch, case["units"]) * living
+
+    def run():
+        inputs.grad = None
+        layer.zero_grad(set_to_none=True)
+        if variant == "packed":
+            packed, _ = layer(nn.utils.rnn.pack_padded_sequence(inputs, lengths))
+            outputs, _ = nn.utils.rnn.pad_packed_sequence(packed)
+        else:
+            outputs, _ = layer(inputs)
+        outputs.backward(output_gradient)
+
+    return run
+
+
 def scan_case(case, _variant):
     """An LSTM as a loop over LSTMCell, as anyone writes a cell of their own, with the same gradients."""
     time_steps, batch, units = case["time"], case["batch"], case["units"]
@@ -105,6 +127,8 @@ def step_case(case, variant):
 def variants(case):
     if case["kind"] == "step" and case["symbols"]:
         return ["one-hot", "embedding"]
+    if case["kind"] == "ragged" and min(case["lengths"]) < case["time"]:
+        return ["packed"]
     return ["plain"]
 
 
@@ -117,7 +141,7 @@ def seconds_of(run, runs):
 
 def prepare(case):
     """Builds every variant, warms it up and keeps the fastest: (name, run, runs in a repetition)."""
-    build = {"layer": layer_case, "scan": scan_case, "step": step_case}[case["kind"]]
+    build = {"layer": layer_case, "scan": scan_case, "ragged": ragged_case, "step": step_case}[case["kind"]]
     best = None
     for variant in variants(case):
         torch.manual_seed(1)

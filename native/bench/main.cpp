@@ -49,6 +49,11 @@ const Layer layers[] = {
     {"lstm 64,32,256,256 zoneout", 1, false, 64, 32, 256, 256, {false, false, true}},
     {"lstm 64,32,256,256 recurrent dropout", 1, false, 64, 32, 256, 256, {false, false, false, true}},
     {"lstm 64,32,256,256 projection 128", 1, false, 64, 32, 256, 256, {false, false, false, false, 128}},
+    {"lstm 64,32,128,128 ragged", 1, false, 64, 32, 128, 128, {false, false, false, false, 0, true}},
+    {"lstm 64,32,256,256 ragged", 1, false, 64, 32, 256, 256, {false, false, false, false, 0, true}},
+    {"lstm 200,16,64,64 ragged", 1, false, 200, 16, 64, 64, {false, false, false, false, 0, true}},
+    {"gru 64,32,256,256 ragged", 2, true, 64, 32, 256, 256, {false, false, false, false, 0, true}},
+    {"rnn 64,32,256,256 ragged", 0, false, 64, 32, 256, 256, {false, false, false, false, 0, true}},
 };
 
 struct Product {

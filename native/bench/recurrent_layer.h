@@ -41,10 +41,12 @@ class Arrays {
   std::vector<Memory> memories_;
 };
 
-// Options of an LSTM. `projection`: columns of the hidden state, or 0; `zoneout` and `mask` also for other cells.
+// Options of an LSTM. `projection`: columns of the hidden state, or 0; `zoneout`, `mask` and `ragged` also for other cells.
+// `ragged`: rows of lengths that fall evenly from all steps to one batch-th of them; the operations are those of their steps.
 struct LayerOptions {
   bool peepholes = false, coupled = false, zoneout = false, mask = false;
   int64_t projection = 0;
+  bool ragged = false;
 };
 
 class RecurrentLayer {
@@ -53,7 +55,9 @@ class RecurrentLayer {
                  const LayerOptions& options = {}) {
     const int64_t gates = cell == 0 ? 1 : cell == 1 && !options.coupled ? 4 : 3, width = gates * units;
     const int64_t hidden = options.projection == 0 ? units : options.projection;
-    operations_ = 2.0 * static_cast<double>(time * batch) * static_cast<double>((inputs + hidden) * width + (options.projection == 0 ? 0 : units * hidden));
+    int64_t rows = time * batch;
+    for (int64_t row = 0; row < batch && options.ragged; ++row) rows -= row * time / batch;
+    operations_ = 2.0 * static_cast<double>(rows) * static_cast<double>((inputs + hidden) * width + (options.projection == 0 ? 0 : units * hidden));
     const float one = 1.0f;
     int32_t oneWord;
     std::memcpy(&oneWord, &one, sizeof oneWord);
@@ -74,7 +78,7 @@ class RecurrentLayer {
     inputsOf.push_back(options.mask ? draws({batch, hidden}, 8, 0.5f, 0, 2) : absent());
     inputsOf.push_back(options.zoneout ? draws({time, batch, hidden}, 9, 0.1f, 1, 0) : absent());
     inputsOf.push_back(options.zoneout && cell == 1 ? draws({time, batch, units}, 10, 0.1f, 1, 0) : absent());
-    inputsOf.push_back(absent());
+    inputsOf.push_back(options.ragged ? fallingLengths(time, batch) : absent());
     forward_ = std::make_unique<KernelCall>(table, "recurrent", inputsOf, std::vector<Operand>{y, absent(), absent(), tape}, words, team);
     for (const Operand& more : {y, tape, arrays_.random({time, batch, hidden}, 5, 0.1f), absent(), absent()}) inputsOf.push_back(more);
     backward_ = std::make_unique<KernelCall>(table, "recurrentGradient", inputsOf,
@@ -99,7 +103,13 @@ class RecurrentLayer {
     return result;
   }
 
+  Operand fallingLengths(int64_t time, int64_t batch) {
+    for (int64_t row = 0; row < batch; ++row) lengths_.push_back(static_cast<int32_t>(time - row * time / batch));
+    return test::operand(lengths_, {batch});
+  }
+
   double operations_;
+  std::vector<int32_t> lengths_;
   Arrays arrays_;
   std::unique_ptr<KernelCall> forward_, backward_;
 };

@@ -2,16 +2,19 @@
 
 /**
  * One recurrent layer, forward and backward: `time` steps, `batch` rows, `input` features, `units`. `scan`: an LSTM that a user
- * wrote step by step, ours with `scan`, PyTorch's as a loop over its LSTMCell.
+ * wrote step by step, ours with `scan`, PyTorch's as a loop over its LSTMCell. `ragged`: rows that end after `lengths` steps,
+ * PyTorch's as a packed sequence.
  */
 export interface LayerCase {
-  readonly kind: 'layer' | 'scan';
+  readonly kind: 'layer' | 'scan' | 'ragged';
   readonly name: string;
   readonly cell: 'lstm' | 'gru';
   readonly time: number;
   readonly batch: number;
   readonly input: number;
   readonly units: number;
+  /** Of `ragged`: steps of each row, not growing from row to row. */
+  readonly lengths?: readonly number[];
 }
 
 /**
@@ -49,6 +52,19 @@ const written = (time: number, batch: number, input: number, units: number): Lay
   kind: 'scan',
   name: `lstm by scan forward+backward ${time},${batch},${input},${units}`,
 });
+
+/** Rows of all steps, and rows of lengths that fall evenly from all steps to one batch-th of them. */
+const rows = (kind: 'full' | 'ragged', ...sizes: readonly [number, number, number, number]): LayerCase => {
+  const [time, batch] = sizes;
+  return {
+    ...layer('lstm', ...sizes),
+    kind: 'ragged',
+    name: `lstm forward+backward ${sizes.join(',')}, ${kind} rows`,
+    lengths: Array.from({ length: batch }, (_, row) =>
+      kind === 'full' ? time : time - Math.floor((row * time) / batch),
+    ),
+  };
+};
 
 const symbols = (cell: StepCase['cell'], layers: number, units: number, time: number, batch: number): StepCase => ({
   kind: 'step',
@@ -89,6 +105,8 @@ export const cases: readonly Case[] = [
   written(64, 32, 128, 128),
   written(64, 32, 256, 256),
   written(200, 16, 64, 64),
+  rows('full', 64, 32, 256, 256),
+  rows('ragged', 64, 32, 256, 256),
   symbols('lstm', 2, 128, 50, 50),
   symbols('gru', 2, 128, 50, 50),
   symbols('lstm', 2, 512, 100, 64),
@@ -106,13 +124,14 @@ export const gates = { lstm: 4, gru: 3 } as const;
  * model.
  */
 export function flops(what: Case): number {
-  const rows = what.time * what.batch;
+  const lengths = what.kind === 'ragged' ? what.lengths : undefined;
+  const steps = lengths?.reduce((sum, length) => sum + length, 0) ?? what.time * what.batch;
   const columns = gates[what.cell] * what.units;
-  if (what.kind !== 'step') return 3 * 2 * rows * columns * (what.input + what.units);
-  const recurrent = 3 * 2 * rows * columns * what.units * what.layers;
-  const first = what.symbols > 0 ? 0 : 2 * 2 * rows * columns * what.input;
-  const between = 3 * 2 * rows * columns * what.units * (what.layers - 1);
+  if (what.kind !== 'step') return 3 * 2 * steps * columns * (what.input + what.units);
+  const recurrent = 3 * 2 * steps * columns * what.units * what.layers;
+  const first = what.symbols > 0 ? 0 : 2 * 2 * steps * columns * what.input;
+  const between = 3 * 2 * steps * columns * what.units * (what.layers - 1);
   const dense =
-    what.symbols > 0 ? 3 * 2 * rows * what.units * what.symbols : 3 * 2 * what.batch * what.units * what.classes;
+    what.symbols > 0 ? 3 * 2 * steps * what.units * what.symbols : 3 * 2 * what.batch * what.units * what.classes;
   return recurrent + first + between + dense;
 }

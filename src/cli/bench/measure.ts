@@ -4,6 +4,7 @@ import { type Case, flops } from './cases.js';
 import { layerRun } from './layer-run.js';
 import { measurePeak } from './machine.js';
 import type { Peer } from './pytorch.js';
+import { raggedRun } from './ragged-run.js';
 import type { CaseResult } from './result.js';
 import { scanRun } from './scan-run.js';
 import { median } from './statistics.js';
@@ -27,6 +28,7 @@ const between = 50;
 
 function makeReady(what: Case, threads: number): TimedRun {
   if (what.kind === 'step') return trainingRun(what, threads);
+  if (what.kind === 'ragged') return raggedRun(what, threads);
   return what.kind === 'scan' ? scanRun(what, threads) : layerRun(what, threads);
 }
 
