@@ -221,12 +221,12 @@ function hostileWords(count) {
       if (!['invalid-program', 'out-of-memory'].includes(error.code)) throw error;
       continue;
     }
-    const sizes = words.subarray(7, 13);
+    const sizes = words.subarray(8, 14);
     if (sizes.every((size) => size <= largest)) {
       const memories = Array.from(sizes.subarray(0, 3), (size) => addon.allocateMemory(size));
       const buffers = bufferShapes(words);
       const inputs = Array.from(
-        words.subarray(words.length - words[5] - words[6], words.length - words[6]),
+        words.subarray(words.length - words[6] - words[7], words.length - words[7]),
         (buffer) => {
           const { dtype, count: elements } = buffers[buffer];
           return dtype === 0
@@ -245,12 +245,12 @@ function hostileWords(count) {
 
 function bufferShapes(words) {
   const buffers = [];
-  let position = 13 + 16 * words[2];
+  let position = 14 + 16 * words[2];
   for (let buffer = 0; buffer < words[3]; buffer++) {
     const rank = words[position + 3];
-    const shape = words.subarray(position + 4, position + 4 + rank);
+    const shape = words.subarray(position + 5, position + 5 + rank);
     buffers.push({ dtype: words[position + 2], count: shape.reduce((product, extent) => product * extent, 1) });
-    position += 4 + rank;
+    position += 5 + rank + 2 * words[position + 4];
   }
   return buffers;
 }
