@@ -53,8 +53,8 @@ const faults = {
 
 const ids = (offset) =>
   tensor(
-    Int32Array.from({ length: 40 * 10 }, (_, i) => (i * i + offset) % 7),
-    [40, 10],
+    Int32Array.from({ length: 400 * 10 }, (_, i) => (i * i + offset) % 7),
+    [400, 10],
   );
 const batches = arrays({ inputs: ids(0), targets: ids(1), batch: 4, shuffle: { seed: 1 } });
 const training = () => {
@@ -89,7 +89,8 @@ const { model, trainer } = training();
 const history = await trainer.fit(batches, {
   epochs: 1_000_000,
   signal: controller.signal,
-  checkpoints: { directory, steps: 1, keep: 2 },
+  // Far enough apart that none is being written when the one before is told of, and its disk taken away.
+  checkpoints: { directory, steps: 1000, keep: 2 },
   listeners: [
     {
       async onCheckpoint({ step, error }) {
