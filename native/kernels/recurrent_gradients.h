@@ -115,7 +115,12 @@ class Gradients {
     const bool biases = (byPanels || crew.member == 0) && (call_.output(inputBias) != nullptr || call_.output(inputRecurrentBias) != nullptr);
     const int64_t total = living_.total(), before = call_.input(inputInitialHidden) == nullptr ? living_.alive(0) : 0;
     if (before >= total) clearRows(problem_.recurrentSide(), call_.output(inputRecurrentKernel), panels, hidden);
-    if (total == 0) clearOthers(panels, inputs, units);
+    if (total == 0) {
+      clearOthers(panels, inputs, units);
+      // Only who writes them: members that share out rows of the weights have all panels in common.
+      if (biases) clearSums(sums_.biases, panels);
+      if (peepholes) clearSums(sums_.peepholes, panels);
+    }
     for (int64_t term = 0; term < total; term += termBlock) {
       const Share terms = {term, std::min(total, term + termBlock)};
       for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
@@ -250,13 +255,13 @@ class Gradients {
     }
   }
 
-  // Where no row has a step: all but the recurrent side and what ids give.
+  // Where no row has a step: the kernels' gradients, but for the recurrent side and what ids give.
   void clearOthers(Share panels, Share inputs, Share units) const noexcept {
     if (!problem_.ids) clearRows(problem_.inputSide(), call_.output(inputKernel), panels, inputs);
     if (problem_.resetBefore()) clearRows(problem_.candidateSide(), call_.output(inputRecurrentKernel), panels, units);
-    for (float* sums : {sums_.biases, sums_.peepholes})
-      if (sums != nullptr)
-        std::memset(sums + panels.begin * panelColumns, 0, static_cast<std::size_t>((panels.end - panels.begin) * panelColumns) * sizeof(float));
+  }
+  static void clearSums(float* sums, Share panels) noexcept {
+    std::memset(sums + panels.begin * panelColumns, 0, static_cast<std::size_t>((panels.end - panels.begin) * panelColumns) * sizeof(float));
   }
 
   // One-hot inputs: each id adds its row of gate gradients to its row of the kernel's gradient, in order.
