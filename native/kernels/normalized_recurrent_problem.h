@@ -74,11 +74,7 @@ inline Problem problemOf(const Signature& signature) noexcept {
   const int32_t* words = signature.words.data;
   problem.cell = static_cast<CellKind>(words[0]);
   __builtin_memcpy(&problem.epsilon, words + 1, sizeof problem.epsilon);
-  const int32_t* next = words + 3;
-  for (Activation* activation : {&problem.gate, &problem.candidate, &problem.output}) {
-    *activation = {static_cast<ActivationKind>(next[0]), next + 2};
-    next += 2 + next[1];
-  }
+  readActivations(words + 3, &problem.gate, &problem.candidate, &problem.output);
   if (words[2] != 0) {
     problem.groups = static_cast<int>(problem.gates());
   } else if (problem.lstm()) {
@@ -102,20 +98,8 @@ inline void checkNormalized(Check& check, const Signature& signature) noexcept {
   if (check.failed()) return;
   check.that(words[0] >= 0 && words[0] <= 2, "there is no cell %d", words[0]);
   check.that(words[2] == 0 || words[2] == 1, "there is no grouping %d", words[2]);
-  int64_t at = 3;
-  for (int i = 0; i < 3 && !check.failed(); ++i) {
-    check.that(at + 2 <= words.size && words[at] >= 0 && words[at] <= 5 && words[at + 1] >= 0 && at + 2 + words[at + 1] <= words.size,
-               "activation %d is cut short or unknown", i);
-    if (check.failed()) return;
-    Expression expression;
-    int64_t taken = 0;
-    check.keep(verifyExpression({words.data + at + 2, words[at + 1]}, &expression, &taken));
-    check.that(taken == words[at + 1], "activation %d is %lld words, not %d", i, static_cast<long long>(taken), words[at + 1]);
-    check.that(expression.inputs == 1 && expression.outputs == 2, "activation %d: one input and two outputs belong, not %d and %d", i,
-               expression.inputs, expression.outputs);
-    at += 2 + words[at + 1];
-  }
-  check.that(at == words.size, "%lld attribute words are left over", static_cast<long long>(words.size - at));
+  checkActivations(check, words, 3);
+  if (check.failed()) return;
   check.input(inputX, Dtype::f32).input(inputRecurrentKernel, Dtype::f32).input(inputRecurrentGain, Dtype::f32);
   for (int input : {inputInputGain, inputBias, inputRecurrentBias, inputCellGain, inputCellBias, inputInitialHidden, inputInitialCell})
     check.optionalInput(input, Dtype::f32);
@@ -148,11 +132,7 @@ inline void checkNormalized(Check& check, const Signature& signature) noexcept {
 // Refuses lengths that are none, or that grow from row to row.
 inline Status checkRowLengths(const Problem& problem, const int32_t* lengths) noexcept {
   if (lengths == nullptr) return Status::ok();
-  for (int64_t row = 1; row < problem.batch; ++row)
-    if (lengths[row] > lengths[row - 1])
-      return Status::error(Code::outOfRange, "row %lld of length %d comes after one of length %d: rows are sorted by falling length",
-                           static_cast<long long>(row), lengths[row], lengths[row - 1]);
-  return checkLengths(lengths, problem.batch, problem.time);
+  return checkFallingLengths(lengths, problem.batch, problem.time);
 }
 inline int64_t lengthOf(const Problem& problem, const int32_t* lengths, int64_t row) noexcept {
   return lengths == nullptr ? problem.time : lengths[row];

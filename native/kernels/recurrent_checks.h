@@ -36,20 +36,7 @@ inline void checkRecurrent(Check& check, const Signature& signature) noexcept {
   check.that(words.size >= 3, "%lld attribute words", static_cast<long long>(words.size));
   if (check.failed()) return;
   check.that(words[0] >= 0 && words[0] <= 2, "there is no cell %d", words[0]).that(words[1] >= 0 && words[1] <= 3, "unknown flags %d", words[1]);
-  int64_t at = 3;
-  for (int i = 0; i < 3 && !check.failed(); ++i) {
-    check.that(at + 2 <= words.size && words[at] >= 0 && words[at] <= 5 && words[at + 1] >= 0 && at + 2 + words[at + 1] <= words.size,
-               "activation %d is cut short or unknown", i);
-    if (check.failed()) return;
-    Expression expression;
-    int64_t taken = 0;
-    check.keep(verifyExpression({words.data + at + 2, words[at + 1]}, &expression, &taken));
-    check.that(taken == words[at + 1], "activation %d is %lld words, not %d", i, static_cast<long long>(taken), words[at + 1]);
-    check.that(expression.inputs == 1 && expression.outputs == 2, "activation %d: one input and two outputs belong, not %d and %d", i,
-               expression.inputs, expression.outputs);
-    at += 2 + words[at + 1];
-  }
-  check.that(at == words.size, "%lld attribute words are left over", static_cast<long long>(words.size - at));
+  checkActivations(check, words, 3);
   if (check.failed()) return;
   const bool ids = signature.inputs[inputX].present && signature.inputs[inputX].dtype == Dtype::i32;
   check.input(inputX, ids ? Dtype::i32 : Dtype::f32).input(inputKernel, Dtype::f32).input(inputRecurrentKernel, Dtype::f32);

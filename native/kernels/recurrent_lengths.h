@@ -119,16 +119,6 @@ class LivingRows {
   const int64_t* offsets_;  // living rows of all steps before each
 };
 
-inline Status checkSortedLengths(const RecurrentProblem& problem, const int32_t* lengths) noexcept {
-  const Status status = checkLengths(lengths, problem.batch, problem.time);
-  if (!status.isOk()) return status;
-  for (int64_t row = 1; row < problem.batch; ++row)
-    if (lengths[row] > lengths[row - 1])
-      return Status::error(Code::outOfRange, "row %lld of length %d comes after one of length %d: rows are sorted by falling length", static_cast<long long>(row),
-                           lengths[row], lengths[row - 1]);
-  return Status::ok();
-}
-
 // Ids behind the end of a row are not looked at.
 inline Status checkIds(const RecurrentProblem& problem, const int32_t* ids, const int32_t* lengths) noexcept {
   for (int64_t position = 0; position < problem.rows(); ++position) {
@@ -146,7 +136,7 @@ inline Status checkRows(const Call& call) noexcept {
   const RecurrentProblem problem = recurrentProblem(*call.signature);
   const int32_t* lengths = call.inputIds(inputLengths);
   if (lengths != nullptr) {
-    const Status status = checkSortedLengths(problem, lengths);
+    const Status status = checkFallingLengths(lengths, problem.batch, problem.time);
     if (!status.isOk()) return status;
   }
   return problem.ids ? checkIds(problem, call.inputIds(inputX), lengths) : Status::ok();

@@ -24,18 +24,12 @@
 // To be included inside a target region.
 #pragma once
 
-#include "kernels/expression.h"
+#include "kernels/cell_activations.h"
 #include "kernels/matmul_packing.h"
 
 namespace mneme::MNEME_TARGET_NAMESPACE {
 
 enum class CellKind : int32_t { simple = 0, lstm = 1, gru = 2 };
-enum class ActivationKind : int32_t { expression = 0, sigmoid = 1, tanh = 2, relu = 3, identity = 4, softsign = 5 };
-
-struct Activation {
-  ActivationKind kind = ActivationKind::expression;
-  const int32_t* code = nullptr;  // x -> value, derivative
-};
 
 // Segments of a gate buffer row, from one on.
 struct Side {
@@ -145,11 +139,7 @@ inline RecurrentProblem recurrentProblem(const Signature& signature) noexcept {
   problem.resetAfter = (words[1] & 1) != 0;
   problem.coupled = (words[1] & 2) != 0;
   std::memcpy(&problem.cellClip, words + 2, sizeof problem.cellClip);
-  const int32_t* next = words + 3;
-  for (Activation* activation : {&problem.gate, &problem.candidate, &problem.output}) {
-    *activation = {static_cast<ActivationKind>(next[0]), next + 2};
-    next += 2 + next[1];
-  }
+  readActivations(words + 3, &problem.gate, &problem.candidate, &problem.output);
   problem.gates = problem.lstm() ? (problem.coupled ? 3 : 4) : problem.gru() ? 3 : 1;
   problem.peepholes = signature.inputs[inputPeephole].present;
   problem.projected = signature.inputs[inputProjection].present;
