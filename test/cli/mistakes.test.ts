@@ -34,7 +34,12 @@ const mistakes: readonly (readonly [name: string, args: () => string[], code: nu
     2,
     /--dropout[\s\S]*at least 0 and below 1/,
   ],
-  ['an unknown cell', () => ['train', '--text', text, '--cell', 'lstn'], 2, /Allowed choices are lstm, graves, gru, mingru, minlstm, rnn/],
+  [
+    'an unknown cell',
+    () => ['train', '--text', text, '--cell', 'lstn'],
+    2,
+    /Allowed choices are lstm, graves, gru, mingru, minlstm, rnn/,
+  ],
   ['two lengths', () => ['train', '--text', text, '--epochs', '1', '--seconds', '1'], 2, /cannot be used with/],
   ['a missing text', () => ['train', '--text', path('no.txt')], 1, /no\.txt: there is no such file/],
   ['a folder as a text', () => ['train', '--text', path('full')], 1, /is a directory/],
