@@ -9,3 +9,16 @@ export function expectLengths(where: string, lengths: ArrayLike<number>, time: n
     throw new MnemeError('out-of-range', `${where}: the length ${length} of row ${row} lies outside of 0 to ${time}.`);
   }
 }
+
+/** @throws {MnemeError} `out-of-range` unless all lengths lie in 0 to `time` and none is larger than the one before */
+export function expectFallingLengths(where: string, lengths: ArrayLike<number>, time: number): void {
+  expectLengths(where, lengths, time);
+  for (let row = 1; row < lengths.length; row++) {
+    if (lengths[row]! <= lengths[row - 1]!) continue;
+    throw new MnemeError(
+      'out-of-range',
+      `${where}: row ${row} of length ${lengths[row]} comes after one of length ${lengths[row - 1]}: ` +
+        'rows are sorted by falling length (sortRows).',
+    );
+  }
+}

@@ -1,9 +1,8 @@
 /** What `normalizedRecurrent` and `normalizedRecurrentGradient` have in common: attributes, shapes and words. */
-import { MnemeError } from '../../errors.js';
 import { floatBits } from '../expression.js';
 import type { ReferenceOperand, Specification } from '../graph.js';
 import { printShape } from '../tensor.js';
-import { expectLengths } from './lengths.js';
+import { expectFallingLengths } from './lengths.js';
 import { expect, expectDtype, expectShape } from './operand.js';
 import { activationWords, type CellActivations, type CellKind } from './recurrent-operands.js';
 
@@ -115,14 +114,8 @@ export function lengthsOfRows(
   lengths: ReferenceOperand | undefined,
 ): readonly number[] {
   if (!lengths) return Array.from({ length: batch }, () => time);
-  expectLengths(where, lengths.data, time);
-  const rows = [...lengths.data];
-  const grows = rows.findIndex((length, row) => row > 0 && length > rows[row - 1]!);
-  if (grows < 0) return rows;
-  throw new MnemeError(
-    'out-of-range',
-    `${where}: row ${grows} of length ${rows[grows]} comes after one of length ${rows[grows - 1]}: rows are sorted by falling length (sortRows).`,
-  );
+  expectFallingLengths(where, lengths.data, time);
+  return [...lengths.data];
 }
 
 export function normalizedWords(attributes: object): number[] {

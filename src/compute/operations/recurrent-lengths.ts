@@ -2,10 +2,9 @@
  * What `recurrent` and `recurrentGradient` compute of rows of unequal lengths: what each gives alone. Behind the end of a
  * row results are zero and operands are not looked at; a row without steps hands its states on.
  */
-import { MnemeError } from '../../errors.js';
 import type { ReferenceCall, ReferenceOperand } from '../graph.js';
 import { elementCount } from '../tensor.js';
-import { expectLengths } from './lengths.js';
+import { expectFallingLengths } from './lengths.js';
 import { expectIds, f32 } from './operand.js';
 import { recurrentGradientReference } from './recurrent-gradient-reference.js';
 import { operandCount, recurrentAttributes, recurrentSizes, tapeLength } from './recurrent-operands.js';
@@ -69,7 +68,7 @@ function rowsOf(where: string, { inputs, outputs }: ReferenceCall): Row[] | unde
   if (!lengths) return undefined;
   const input = inputs[0]!;
   const [time, batch] = input.shape as [number, number];
-  expectSorted(where, lengths.data, time);
+  expectFallingLengths(where, lengths.data, time);
   if (input.dtype === 'i32') {
     const living = input.data.map((id, index) => (Math.floor(index / batch) < lengths.data[index % batch]! ? id : 0));
     expectIds(`${where}: input`, living, inputs[1]!.shape[0]!);
@@ -134,18 +133,5 @@ function put(own: Operand, to: Operand, part: Part, row: number): void {
     for (let t = 0; t < length; t++) {
       to.data.set(own.data.subarray(t * size, (t + 1) * size), (t * to.shape[1]! + row) * size);
     }
-  }
-}
-
-/** @throws {MnemeError} `out-of-range` unless all lengths lie in 0 to `time` and none is larger than the one before */
-function expectSorted(where: string, lengths: ArrayLike<number>, time: number): void {
-  expectLengths(where, lengths, time);
-  for (let row = 1; row < lengths.length; row++) {
-    if (lengths[row]! <= lengths[row - 1]!) continue;
-    throw new MnemeError(
-      'out-of-range',
-      `${where}: row ${row} of length ${lengths[row]} comes after one of length ${lengths[row - 1]}: ` +
-        'rows are sorted by falling length (sortRows).',
-    );
   }
 }
