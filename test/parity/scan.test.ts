@@ -3,17 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/compute/compiler.js';
 import { createReferenceEngine } from '../../src/compute/engine/reference.js';
-import type { Expression } from '../../src/compute/expression.js';
 import { gradients } from '../../src/compute/gradients.js';
 import { input, type Value } from '../../src/compute/graph.js';
 import { map, recurrent, reduceSum } from '../../src/compute/operations/index.js';
 import type { Tensor } from '../../src/compute/tensor.js';
 import { expectAgreement, noise, ofLargest, roundoff } from '../compute/operations/agreement.js';
+import { own, sigmoid, tanh } from '../compute/operations/cell-activations.js';
 import { gruTwin, lstmTwin, simpleTwin, type TwinOperands } from './scan-cells.js';
-
-const sigmoid = { kind: 1, expression: (x: Expression) => x.sigmoid() } as const;
-const tanh = { kind: 2, expression: (x: Expression) => x.tanh() } as const;
-const own = { kind: 0, expression: (x: Expression) => x.tanh().mul(0.6).add(x.mul(0.3)) } as const;
 
 const cells = [
   { name: 'simple RNN', cell: 'simple', gates: 1, resetAfter: false },

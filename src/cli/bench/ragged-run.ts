@@ -1,12 +1,10 @@
 /** An LSTM over rows of unequal lengths, forward and backward with all gradients. */
 import { input } from '../../compute/graph.js';
-import { type CellActivation, recurrent } from '../../compute/operations/index.js';
+import { recurrent } from '../../compute/operations/index.js';
+import { activations } from '../../index.js';
 import type { LayerCase } from './cases.js';
 import { lstmRun } from './lstm-run.js';
 import type { TimedRun } from './timed-run.js';
-
-const sigmoid: CellActivation = { kind: 1, expression: (x) => x.sigmoid() };
-const tanh: CellActivation = { kind: 2, expression: (x) => x.tanh() };
 
 export function raggedRun(what: LayerCase, threads: number): TimedRun {
   const lengths = input('lengths', [what.batch], 'i32');
@@ -15,7 +13,7 @@ export function raggedRun(what: LayerCase, threads: number): TimedRun {
     output: ({ x, ...weights }) =>
       recurrent({
         ...{ cell: 'lstm', input: x, ...weights, training: true },
-        ...{ gateActivation: sigmoid, activation: tanh, lengths },
+        ...{ gateActivation: activations.sigmoid, activation: activations.tanh, lengths },
       }).output,
     given: { lengths: Int32Array.from(what.lengths!) },
   });

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createReferenceEngine } from '../../../src/compute/engine/reference.js';
-import type { Expression } from '../../../src/compute/expression.js';
 import { gradients } from '../../../src/compute/gradients.js';
 import type { Value } from '../../../src/compute/graph.js';
 import {
@@ -15,15 +14,7 @@ import {
 import { type Tensor, tensor } from '../../../src/compute/tensor.js';
 import { evaluateGraph } from '../../network/evaluate-graph.js';
 import { expectAgreement, forExamples, noise, ofLargest, roundoff } from './agreement.js';
-
-const activations = [
-  { kind: 1, expression: (x: Expression) => x.sigmoid() },
-  { kind: 2, expression: (x: Expression) => x.tanh() },
-  { kind: 4, expression: (x: Expression) => x },
-  { kind: 5, expression: (x: Expression) => x.div(x.abs().add(1)) },
-  { kind: 0, expression: (x: Expression) => x.tanh().mul(0.6).add(x.mul(0.3)) },
-] as const;
-const [sigmoid, tanh, identity] = activations;
+import { cellActivations as activations, identity, sigmoid, tanh } from './cell-activations.js';
 
 const cells = [
   { name: 'simple RNN', cell: 'simple', gates: 1 },

@@ -1,7 +1,6 @@
 /** The fused cells, forward and backward: right on every engine, with the same bits on every instruction set. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Expression } from '../../../src/compute/expression.js';
 import { gradients } from '../../../src/compute/gradients.js';
 import { input, type Value } from '../../../src/compute/graph.js';
 import {
@@ -13,15 +12,7 @@ import {
 } from '../../../src/compute/operations/index.js';
 import type { Tensor } from '../../../src/compute/tensor.js';
 import { expectAgreement, forExamples, ids, noise, ofLargest, roundoff } from './agreement.js';
-
-const activations = [
-  { kind: 1, expression: (x: Expression) => x.sigmoid() },
-  { kind: 2, expression: (x: Expression) => x.tanh() },
-  { kind: 4, expression: (x: Expression) => x },
-  { kind: 5, expression: (x: Expression) => x.div(x.abs().add(1)) },
-  { kind: 0, expression: (x: Expression) => x.tanh().mul(0.6).add(x.mul(0.3)) },
-] as const;
-const [sigmoid, tanh, identity] = activations;
+import { cellActivations as activations, identity, sigmoid, tanh } from './cell-activations.js';
 
 const cells = [
   { name: 'simple RNN', cell: 'simple', gates: 1, resetAfter: false },
